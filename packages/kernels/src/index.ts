@@ -1,0 +1,13 @@
+/**
+ * Compute kernels that are not tied to one kind of layer, each as a WGSL shader and as plain TypeScript.
+ *
+ * @packageDocumentation
+ */
+export { WEIGHT_DTYPES, expectOperand } from "./check.ts";
+export { MAIN_PARAMETERS, WORKGROUP_INDEX, spread } from "./dispatch.ts";
+export { type EmbeddingOperands, type EmbeddingParams, embedding, recordEmbedding } from "./embedding/embedding.ts";
+export { type LinearOperands, type LinearParams, linear, recordLinear } from "./linear/linear.ts";
+export { erf, gelu, sigmoid, silu, softplus } from "./math.ts";
+export { type NormOperands, type NormParams, norm } from "./norm/norm.ts";
+export { type Loader, loader } from "./wgsl/load.ts";
+export { GELU, SIGMOID, SILU, SOFTPLUS } from "./wgsl/math.ts";

@@ -1,0 +1,93 @@
+/**
+ * out[t] (+)= scale[t] · activation( W[expert[t]] · x[t] + bias[expert[t]] )
+ *
+ * One operation serves every matrix of the model: dense layers (one matrix for all tokens) and experts (each token has its
+ * own matrix out of a stack). For one token it runs as a matrix-vector product (`gemv.wgsl.ts`), for several as a
+ * matrix-matrix product (`gemm.wgsl.ts`) over tokens grouped by expert.
+ */
+import { type Program, type Tensor, columns, defineKernel, rows, rowCount, splitPoints } from "@blackmamba/tensor";
+import { WEIGHT_DTYPES, expectOperand } from "../check.ts";
+import { gemm } from "./gemm.wgsl.ts";
+import { gemv } from "./gemv.wgsl.ts";
+import { linearReference } from "./linear.reference.ts";
+
+/** Operands of {@link linear}. */
+export type LinearOperands = {
+  /** f32 [tokens, outputs] */
+  readonly out: Tensor;
+  /** f32 [tokens, inputs], may be a view of columns */
+  readonly x: Tensor;
+  /** [outputs, inputs], or [experts, outputs, inputs]; any float type */
+  readonly weights: Tensor;
+  /** f32 [outputs], or [experts, outputs] */
+  readonly bias?: Tensor | undefined;
+  /** u32 [tokens]: each token's matrix; required with a stack of matrices */
+  readonly expert?: Tensor | undefined;
+  /** u32 [experts + 1 + tokens]: tokens grouped by expert, as the kernel `group` makes it; required with a stack and several tokens */
+  readonly groups?: Tensor | undefined;
+  /** f32 [tokens]: what each token's result is multiplied by */
+  readonly scale?: Tensor | undefined;
+};
+
+/** Parameters of {@link linear}. */
+export type LinearParams = {
+  /** Applied after the bias. Default none. */
+  readonly activation?: "softplus" | undefined;
+  /** Add to `out` rather than overwrite it. Default false. */
+  readonly accumulate?: boolean | undefined;
+  /** The stack's first matrix belongs to this expert; tokens of other experts are left alone. Default 0. */
+  readonly firstExpert?: number | undefined;
+};
+
+/** The kernel for weights that fit one operand of the device; {@link recordLinear} splits larger ones. */
+export const linear = defineKernel<LinearOperands, LinearParams>({
+  name: "linear",
+
+  check({ out, x, weights, bias, expert, groups, scale }) {
+    const [tokens, outputs] = out.shape;
+    const inputs = x.shape[1];
+    const stack = weights.shape.length === 3 ? [weights.shape[0]] : [];
+    expectOperand("linear", "out", out, ["f32"], [undefined, undefined], { view: true });
+    expectOperand("linear", "x", x, ["f32"], [tokens, undefined], { view: true });
+    expectOperand("linear", "weights", weights, WEIGHT_DTYPES, [...stack, outputs, inputs]);
+    expectOperand("linear", "bias", bias, ["f32"], [...stack, outputs], { view: true });
+    expectOperand("linear", "expert", expert, ["u32"], [tokens]);
+    expectOperand("linear", "groups", groups, ["u32"], [undefined]);
+    expectOperand("linear", "scale", scale, ["f32"], [tokens]);
+  },
+
+  shader: (operands, params, traits) =>
+    (operands.out.shape[0] === 1 ? gemv : gemm)(operands, params, traits),
+
+  reference: linearReference,
+});
+
+/**
+ * Records {@link linear}, in several calls where the weights are larger than one operand may be (128 MiB is all that
+ * WebGPU promises): by experts, or by outputs.
+ */
+export function recordLinear(program: Program, operands: LinearOperands, params: LinearParams = {}): void {
+  const { weights, bias, out } = operands;
+  const points = splitPoints(weights);
+  if (points.length === 2) return program.call(linear, operands, params);
+  for (let piece = 0; piece + 1 < points.length; piece++) {
+    const [start, end] = [points[piece], points[piece + 1]];
+    const part = { ...operands, weights: rows(weights, start, end) };
+    if (weights.shape.length === 3) {
+      program.call(linear, { ...part, bias: bias && rows(bias, start, end) }, { ...params, firstExpert: start });
+    } else {
+      program.call(linear, { ...part, bias: bias && columns(bias, start, end), out: columns(out, start, end) }, params);
+    }
+  }
+}
+
+/** Tokens, inputs and outputs, and matrices in the stack, of a call. */
+export function linearSizes({ out, x, weights }: LinearOperands): {
+  tokens: number;
+  inputs: number;
+  outputs: number;
+  experts: number;
+} {
+  const outputs = out.shape[1];
+  return { tokens: out.shape[0], inputs: x.shape[1], outputs, experts: rowCount(weights) / outputs };
+}

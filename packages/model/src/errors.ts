@@ -1,0 +1,46 @@
+/**
+ * The mistakes that can be made with a model: one class each, with a stable code.
+ */
+import { CodedError } from "@blackmamba/tensor";
+
+/** A model's folder or one of its files is not there, or not what it should be. */
+export class ModelFileError extends CodedError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_MODEL_FILE", message, options);
+  }
+}
+
+/** `config.json` has a missing, wrong or contradictory value. */
+export class ModelConfigError extends CodedError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_MODEL_CONFIG", message, options);
+  }
+}
+
+/** The checkpoint's tensors are not those the configuration asks for. */
+export class ModelWeightsError extends CodedError {
+  constructor(message: string) {
+    super("ERR_MODEL_WEIGHTS", message);
+  }
+}
+
+/** Text was given or asked for, and the model was loaded without a tokenizer. */
+export class NoTokenizerError extends CodedError {
+  constructor(message: string) {
+    super("ERR_NO_TOKENIZER", message);
+  }
+}
+
+/** A prompt that holds nothing, or ids that the vocabulary does not have. */
+export class PromptError extends CodedError {
+  constructor(message: string) {
+    super("ERR_PROMPT", message);
+  }
+}
+
+/** An option with a value it cannot have. */
+export class OptionError extends CodedError {
+  constructor(option: string, expected: string, found: unknown) {
+    super("ERR_OPTION", `option ${option}: expected ${expected}, found ${String(found)}`);
+  }
+}

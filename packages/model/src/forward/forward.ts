@@ -1,0 +1,111 @@
+/**
+ * The forward pass, recorded: embedding, layers, and the two ways to end it. It reads like the paper:
+ *
+ *   x = embedding[ids];   for each layer: x += mixer(RMSNorm(x));   logits = LayerNorm(x) · embeddingᵀ
+ */
+import { norm, recordEmbedding, recordLinear } from "@blackmamba/kernels";
+import { type RouteScratch, recordExperts } from "@blackmamba/moe";
+import { type MambaState, recordMamba } from "@blackmamba/ssm";
+import { type Device, type PreparedProgram, Program, type Tensor, type TensorPool } from "@blackmamba/tensor";
+import type { ModelConfig } from "../config/config.ts";
+import type { ModelTable } from "../weights/weight-table.ts";
+import { type Scratch, createScratch, expertSizes, mambaSizes } from "./scratch.ts";
+
+/** What is recorded against: the weights, and the state that the programs step. */
+export interface ForwardInputs {
+  readonly device: Device;
+  /** Where scratch and logits come from. */
+  readonly pool: TensorPool;
+  readonly config: ModelConfig;
+  readonly weights: ModelTable<Tensor>;
+  /** Each layer's state; `undefined` for a layer without Mamba. */
+  readonly state: readonly (MambaState | undefined)[];
+}
+
+/** A recorded forward pass over up to `capacity` tokens. */
+export interface Forward {
+  readonly capacity: number;
+  readonly ids: Tensor;
+  /** f32 [capacity, hidden]: the residual stream as the last program left it. */
+  readonly residual: Tensor;
+  /** The embedding, then one program per layer. */
+  readonly programs: readonly PreparedProgram[];
+  /** Where each layer's routes are after its program has run. */
+  readonly routes: readonly (RouteScratch | undefined)[];
+  /** Logits of the last token: the final norm and the output layer. */
+  readonly last: Head;
+}
+
+/** An end of the forward pass. */
+export interface Head {
+  readonly program: PreparedProgram;
+  /** f32 [rows, vocab] */
+  readonly logits: Tensor;
+}
+
+/** Records the forward pass over up to `capacity` tokens and prepares it. */
+export async function createForward(inputs: ForwardInputs, capacity: number): Promise<Forward> {
+  const { device, pool, config, weights } = inputs;
+  const scratch = createScratch(pool, config, capacity);
+
+  const embed = new Program("embedding");
+  recordEmbedding(embed, { out: scratch.residual, ids: scratch.ids, table: weights.embedding });
+  const layers = config.layers.map((_, index) => recordLayer(inputs, scratch, index));
+  return {
+    capacity,
+    ids: scratch.ids,
+    residual: scratch.residual,
+    programs: await Promise.all([embed, ...layers].map((program) => device.prepare(program))),
+    routes: config.layers.map(({ experts }) => scratch.experts.get(experts)?.routes),
+    last: await createHead(inputs, scratch.residual, { rows: 1, lastOnly: true }),
+  };
+}
+
+/** Records the logits of the first `rows` tokens of a residual stream, or with `lastOnly` of the run's last token. */
+export async function createHead(
+  { device, pool, config, weights }: ForwardInputs,
+  residual: Tensor,
+  { rows, lastOnly }: { readonly rows: number; readonly lastOnly: boolean },
+): Promise<Head> {
+  const { hidden, vocab, epsilon } = config;
+  const out = pool.createTensor("f32", [rows, hidden], "finalNorm");
+  const logits = pool.createTensor("f32", [rows, vocab], "logits");
+  const x = lastOnly ? residual : firstRows(residual, rows);
+
+  const program = new Program(lastOnly ? "last logits" : "logits");
+  program.call(norm, { out, x, ...weights.finalNorm }, { kind: "layer", epsilon, lastOnly });
+  recordLinear(program, { out: logits, x: out, weights: weights.embedding, bias: weights.outputBias });
+  return { program: await device.prepare(program), logits };
+}
+
+/** x += mamba(RMSNorm(x)), x += experts(RMSNorm(x)), or both from the same x. */
+function recordLayer({ config, weights, state }: ForwardInputs, scratch: Scratch, index: number): Program {
+  const { mamba, experts } = weights.layers[index] ?? {};
+  const { residual, normed, normedExperts } = scratch;
+  const rms = { kind: "rms", epsilon: config.epsilon } as const;
+  const program = new Program(`layer ${index}`);
+
+  // Both norms come before either mixer changes the residual stream.
+  if (mamba) program.call(norm, { out: normed, x: residual, weight: mamba.norm }, rms);
+  if (experts) program.call(norm, { out: normedExperts, x: residual, weight: experts.norm }, rms);
+
+  const mambaState = state[index];
+  if (mamba && mambaState) {
+    const operands = { residual, x: normed, weights: mamba.mixer, state: mambaState, scratch: scratch.mamba };
+    recordMamba(program, mambaSizes(config), operands);
+  }
+  const expertScratch = scratch.experts.get(config.layers[index]?.experts ?? 0);
+  if (experts && expertScratch) {
+    const { router, ...matrices } = experts.mixer;
+    const gatedRouter = router && { ...router, gating: config.gating };
+    const operands = { residual, x: normedExperts, weights: { ...matrices, router: gatedRouter }, scratch: expertScratch };
+    recordExperts(program, expertSizes(config), operands);
+  }
+  return program;
+}
+
+/** The first rows of a tensor that was allocated for more. */
+function firstRows(tensor: Tensor, rows: number): Tensor {
+  const [, width = 1] = tensor.shape;
+  return { ...tensor, shape: [rows, width] };
+}

@@ -1,0 +1,22 @@
+/**
+ * What a sequence carries from token to token: the same bytes at any length.
+ */
+import { type MambaState, createMambaState } from "@blackmamba/ssm";
+import type { Tensor, TensorAllocator } from "@blackmamba/tensor";
+import type { ModelConfig } from "../config/config.ts";
+import { mambaSizes } from "./scratch.ts";
+
+/** The state of every layer; `undefined` for a layer without Mamba. */
+export type LayerStates = readonly (MambaState | undefined)[];
+
+/** Allocates an empty state for every Mamba layer. */
+export function createLayerStates(allocator: TensorAllocator, config: ModelConfig): LayerStates {
+  return config.layers.map(({ mamba }, index) =>
+    mamba ? createMambaState(allocator, mambaSizes(config), `layer ${index}`) : undefined,
+  );
+}
+
+/** All tensors of a state, in a fixed order. */
+export function stateTensors(states: LayerStates): Tensor[] {
+  return states.flatMap((state) => (state ? [state.conv, state.ssm] : [])).filter((tensor) => tensor !== undefined);
+}

@@ -1,0 +1,54 @@
+/**
+ * A place in a text: what the model remembers of the tokens so far, always in the same number of bytes.
+ */
+import { DisposedError } from "@blackmamba/tensor";
+import type { Engine, Sequence } from "./forward/engine.ts";
+import { stateTensors } from "./forward/state.ts";
+
+/** Options of `advance`. */
+export interface AdvanceOptions {
+  /** Ends it between two chunks, on the CPU also within one; a state left in the middle cannot be used further. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Made by `model.createState()`; begins empty. */
+export class ModelState {
+  readonly #engine: Engine;
+  readonly #sequence: Sequence;
+  #disposed = false;
+
+  /** @internal */
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#sequence = engine.createSequence();
+  }
+
+  /** Tokens consumed so far. */
+  get position(): number {
+    return this.#sequence.position;
+  }
+
+  /** Bytes of the state on the device: the same after any number of tokens. */
+  get byteLength(): number {
+    return stateTensors(this.#sequence.states).reduce((sum, { storage }) => sum + storage.byteLength, 0);
+  }
+
+  /**
+   * Consumes ids, a prompt or a single token.
+   *
+   * @param ids - at least one, each from 0 to vocab − 1
+   * @returns logits [vocab] of the token after the last
+   * @throws PromptError for no ids, or ids out of range
+   */
+  async advance(ids: ArrayLike<number>, { signal }: AdvanceOptions = {}): Promise<Float32Array> {
+    if (this.#disposed) throw new DisposedError("state");
+    return this.#engine.advance(this.#sequence, ids, signal);
+  }
+
+  /** Frees the state's memory. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#engine.disposeSequence(this.#sequence);
+  }
+}

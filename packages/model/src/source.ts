@@ -1,0 +1,109 @@
+/**
+ * The files a model is made of, wherever they come from: a folder, or parts that the caller holds.
+ */
+import { type ByteSource, type ByteSourceLike, type Checkpoint, openCheckpoint, toByteSource } from "@blackmamba/checkpoint";
+import { type Tokenizer, createTokenizer } from "@blackmamba/tokenizer";
+import { type ModelConfig, parseConfig } from "./config/config.ts";
+import { ModelConfigError, ModelFileError } from "./errors.ts";
+
+/** A model's parts, for hosts without folders. */
+export interface ModelParts {
+  /** `config.json`: bytes, or parsed. */
+  readonly config: ByteSourceLike | object;
+  /** `pytorch_model.bin` or `model.safetensors`. */
+  readonly weights: ByteSourceLike;
+  /** `tokenizer.json`: bytes, or parsed. Without it, prompts are ids and results have no text. */
+  readonly tokenizer?: ByteSourceLike | object | undefined;
+  /** `tokenizer_config.json`: bytes, or parsed. Says which token starts a prompt and which ends a text. */
+  readonly tokenizerConfig?: ByteSourceLike | object | undefined;
+}
+
+/** The path of a folder (Node only), or the parts themselves. */
+export type ModelSource = string | ModelParts;
+
+/** A source's files, opened; nothing large has been read. */
+export interface OpenedModel {
+  readonly name: string;
+  readonly config: ModelConfig;
+  readonly checkpoint: Checkpoint;
+  readonly tokenizer: Tokenizer | undefined;
+}
+
+/** Names of the weights' file, the published layout's first. */
+const WEIGHTS_FILES = ["pytorch_model.bin", "model.safetensors"];
+
+/** Opens a source. The caller closes the checkpoint. */
+export async function openModel(source: ModelSource, signal?: AbortSignal): Promise<OpenedModel> {
+  const parts = typeof source === "string" ? await openFolder(source) : source;
+  const name = typeof source === "string" ? source : "model";
+  let checkpoint: Checkpoint | undefined;
+  try {
+    const config = parseConfig(await readJson(parts.config, "config.json", signal), nameOf(parts.config, "config.json"));
+    const tokenizer = await openTokenizer(parts, signal);
+    checkpoint = await openCheckpoint(toByteSource(parts.weights, "weights"), { signal });
+    return { name, config, checkpoint, tokenizer };
+  } finally {
+    // The checkpoint closes its own source; the rest has been read.
+    await Promise.all([parts.config, parts.tokenizer, parts.tokenizerConfig].map(close));
+    if (!checkpoint) await close(parts.weights);
+  }
+}
+
+async function openFolder(path: string): Promise<ModelParts> {
+  const { listFolder, openFile } = await import("@blackmamba/checkpoint/node");
+  const files = await listFolder(path);
+  const required = (expected: string, names: readonly string[]): string => {
+    const name = names.find((candidate) => files.includes(candidate));
+    if (name) return name;
+    throw new ModelFileError(
+      `${path}: ${expected} is missing: expected ${names.join(" or ")}, found ${files.join(", ") || "an empty folder"}; ` +
+        "give the folder that holds the model's files",
+    );
+  };
+  const open = (name: string): Promise<ByteSource> => openFile(`${path.replace(/[\\/]$/, "")}/${name}`);
+  const optional = async (name: string) => (files.includes(name) ? open(name) : undefined);
+  const [configFile, weightsFile] = [required("config.json", ["config.json"]), required("the weights' file", WEIGHTS_FILES)];
+  return {
+    config: await open(configFile),
+    tokenizer: await optional("tokenizer.json"),
+    tokenizerConfig: await optional("tokenizer_config.json"),
+    weights: await open(weightsFile),
+  };
+}
+
+async function openTokenizer(parts: ModelParts, signal: AbortSignal | undefined): Promise<Tokenizer | undefined> {
+  if (!parts.tokenizer) return undefined;
+  const [json, config] = await Promise.all([
+    readJson(parts.tokenizer, "tokenizer.json", signal),
+    parts.tokenizerConfig && readJson(parts.tokenizerConfig, "tokenizer_config.json", signal),
+  ]);
+  return createTokenizer(json, config);
+}
+
+/** Parses a JSON file; what is parsed already is returned as it is. */
+async function readJson(from: ByteSourceLike | object, name: string, signal: AbortSignal | undefined): Promise<unknown> {
+  if (!isBytes(from)) return from;
+  const source = toByteSource(from, name);
+  const bytes = await source.read(0, source.byteLength, { signal });
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new ModelConfigError(`${source.name}: expected JSON, found something else: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function isBytes(from: ByteSourceLike | object): from is ByteSourceLike {
+  return from instanceof Blob || from instanceof ArrayBuffer || from instanceof Uint8Array || isSource(from);
+}
+
+function isSource(from: unknown): from is ByteSource {
+  return typeof from === "object" && from !== null && "read" in from && typeof from.read === "function";
+}
+
+function nameOf(from: unknown, fallback: string): string {
+  return isSource(from) ? from.name : fallback;
+}
+
+async function close(from: unknown): Promise<void> {
+  if (isSource(from)) await from.close?.();
+}

@@ -1,0 +1,164 @@
+/**
+ * Streams a checkpoint's tensors onto a device, chunk by chunk, after checking that they are the ones the model needs.
+ */
+import { type Checkpoint, type CheckpointTensor, decodeTensor, requireTensor } from "@blackmamba/checkpoint";
+import { type DType, type Device, type Tensor, storageLayout } from "@blackmamba/tensor";
+import { ModelWeightsError } from "../errors.ts";
+import type { Weight } from "./weight.ts";
+import { type ModelTable, weightsOf } from "./weight-table.ts";
+
+/** How far loading has come. */
+export interface LoadProgress {
+  /** Bytes of the checkpoint's tensors that are on the device. */
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+  /** The tensor that was just loaded, by its name in the checkpoint. */
+  readonly tensor: string;
+}
+
+/** Options of {@link loadWeights}. */
+export interface LoadWeightsOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/**
+ * Throws unless the checkpoint has the tensors of the table, of the right shapes, and no others.
+ *
+ * @throws ModelWeightsError naming the tensor
+ */
+export function checkWeights(checkpoint: Checkpoint, table: ModelTable<Weight>): void {
+  const weights = weightsOf(table);
+  for (const { names, shape, optional } of weights) {
+    for (const name of names) {
+      if (optional && !checkpoint.tensors.has(name)) continue;
+      checkShape(checkpoint, requireTensor(checkpoint, name), shape);
+    }
+  }
+  const expected = new Set(weights.flatMap(({ names }) => names));
+  const unexpected = [...checkpoint.tensors.keys()].filter((name) => !expected.has(name));
+  if (unexpected.length > 0) {
+    const more = unexpected.length > 1 ? `, and ${unexpected.length - 1} more` : "";
+    throw new ModelWeightsError(
+      `${checkpoint.name}: tensor ${unexpected[0]}${more} is unexpected: the configuration has no place for it; ` +
+        "do config.json and the weights belong together?",
+    );
+  }
+}
+
+/**
+ * Loads every weight of the table.
+ *
+ * @returns the same structure with a tensor in each place, `undefined` for an optional weight that is not there
+ */
+export async function loadWeights(
+  device: Device,
+  checkpoint: Checkpoint,
+  table: ModelTable<Weight>,
+  { signal, onProgress }: LoadWeightsOptions = {},
+): Promise<ModelTable<Tensor>> {
+  checkWeights(checkpoint, table);
+  const totalBytes = [...checkpoint.tensors.values()].reduce((sum, tensor) => sum + byteLength(tensor), 0);
+  let loadedBytes = 0;
+  const loaded = new Map<Weight, Tensor>();
+  try {
+    for (const weight of weightsOf(table)) {
+      signal?.throwIfAborted();
+      if (weight.optional && !checkpoint.tensors.has(String(weight.names[0]))) continue;
+      const sources = weight.names.map((name) => requireTensor(checkpoint, name));
+      const dtype = deviceDType(weight, sources);
+      const tensor = device.createTensor(dtype, weight.deviceShape, String(weight.names[0]));
+      loaded.set(weight, tensor);
+      for (const [index, source] of sources.entries()) {
+        await (dtype === source.dtype && weight.form !== "-exp"
+          ? streamTensor(device, tensor, source, index, sources.length, signal)
+          : widenTensor(device, tensor, source, index, weight.form, signal));
+        loadedBytes += byteLength(source);
+        onProgress?.({ loadedBytes, totalBytes, tensor: source.name });
+      }
+    }
+  } catch (error) {
+    for (const tensor of loaded.values()) tensor.storage.dispose();
+    throw error;
+  }
+  return place(table, loaded) as ModelTable<Tensor>;
+}
+
+/** Frees every tensor of a loaded table. */
+export function disposeWeights(table: ModelTable<Tensor>): void {
+  for (const value of Object.values(table)) disposeWithin(value);
+}
+
+function disposeWithin(node: unknown): void {
+  if (typeof node !== "object" || node === null) return;
+  if ("storage" in node) (node as Tensor).storage.dispose();
+  else for (const value of Object.values(node)) disposeWithin(value);
+}
+
+/** Copies the table's structure, with the loaded tensor in the place of each weight. */
+function place(node: unknown, loaded: ReadonlyMap<Weight, Tensor>): unknown {
+  if (typeof node !== "object" || node === null) return node;
+  if ("names" in node) return loaded.get(node as Weight);
+  if (Array.isArray(node)) return node.map((item) => place(item, loaded));
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, place(value, loaded)]));
+}
+
+/** What a weight is stored as: its own type, if that is what the device wants and all its parts share it. */
+function deviceDType({ form }: Weight, sources: readonly CheckpointTensor[]): DType {
+  const [first] = sources;
+  if (form !== "stored" || !first) return "f32";
+  if (sources.some(({ dtype }) => dtype !== first.dtype)) return "f32";
+  // Writes start at multiples of 4 bytes; of a stack of odd 16-bit matrices, every other one would not.
+  return sources.length === 1 || partsAreAligned(first) ? first.dtype : "f32";
+}
+
+function partsAreAligned({ dtype, shape }: CheckpointTensor): boolean {
+  const { values, scales } = storageLayout(dtype, shape);
+  return values.byteLength % 4 === 0 && (scales?.byteLength ?? 0) % 4 === 0;
+}
+
+/** Bytes as they are, to the place of part `index` of `count`. */
+async function streamTensor(
+  device: Device,
+  tensor: Tensor,
+  source: CheckpointTensor,
+  index: number,
+  count: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const own = storageLayout(source.dtype, source.shape);
+  for await (const { byteOffset, bytes } of source.chunks({ signal })) {
+    const isScales = own.scales !== undefined && byteOffset >= own.scales.byteOffset;
+    const [from, to] = isScales ? [own.scales, tensor.scales] : [own.values, tensor.values];
+    const start = (to?.byteOffset ?? 0) + ((to?.byteLength ?? 0) / count) * index;
+    await device.write(tensor, bytes, start + byteOffset - (from?.byteOffset ?? 0));
+  }
+}
+
+/** Small weights, as float32. */
+async function widenTensor(
+  device: Device,
+  tensor: Tensor,
+  source: CheckpointTensor,
+  index: number,
+  form: Weight["form"],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const values = await decodeTensor(source, { signal });
+  await device.write(tensor, form === "-exp" ? values.map((value) => -Math.exp(value)) : values, index * values.byteLength);
+}
+
+function checkShape(checkpoint: Checkpoint, tensor: CheckpointTensor, expected: readonly number[]): void {
+  const fits = tensor.shape.length === expected.length && expected.every((size, i) => size === tensor.shape[i]);
+  if (fits) return;
+  throw new ModelWeightsError(
+    `${checkpoint.name}: tensor ${tensor.name} has the wrong shape: the configuration asks for [${expected.join(", ")}], ` +
+      `the file has [${tensor.shape.join(", ")}]; do config.json and the weights belong together?`,
+  );
+}
+
+/** Bytes of a tensor in the checkpoint, without padding. */
+export function byteLength({ dtype, shape }: CheckpointTensor): number {
+  const { values, scales } = storageLayout(dtype, shape);
+  return values.byteLength + (scales?.byteLength ?? 0);
+}

@@ -1,0 +1,120 @@
+/**
+ * The one table from a BlackMamba checkpoint's names to the layers' weights.
+ */
+import type { ExpertWeights, RouterWeights } from "@blackmamba/moe";
+import type { MambaWeights } from "@blackmamba/ssm";
+import type { ModelConfig } from "../config/config.ts";
+import type { LayerKind } from "../config/layer-kind.ts";
+import { type Weight, matrix, stack, vector } from "./weight.ts";
+
+/** The same structure with something else in each place: `Weight` before loading, `Tensor` after. */
+type Each<W, T> = { readonly [K in keyof W]: T | Extract<W[K], undefined> };
+
+/** A Mamba mixer with its norm. */
+export interface MambaTable<T> {
+  readonly norm: T;
+  readonly mixer: Each<MambaWeights, T>;
+}
+
+/** Experts with their norm. */
+export interface ExpertTable<T> {
+  readonly norm: T;
+  readonly mixer: Each<Omit<ExpertWeights, "router">, T> & {
+    readonly router?: Each<Omit<RouterWeights, "gating">, T> | undefined;
+  };
+}
+
+/** Every weight of a model. */
+export interface ModelTable<T> {
+  /** [vocab, hidden]: also the output layer */
+  readonly embedding: T;
+  /** [vocab] */
+  readonly outputBias?: T | undefined;
+  readonly finalNorm: { readonly weight: T; readonly bias: T };
+  readonly layers: readonly { readonly mamba?: MambaTable<T> | undefined; readonly experts?: ExpertTable<T> | undefined }[];
+}
+
+/** Where a checkpoint of this configuration keeps each weight, and of what shape. */
+export function weightTable(config: ModelConfig): ModelTable<Weight> {
+  const { hidden, vocab, linearBias } = config;
+  return {
+    embedding: matrix("embedding.word_embeddings.weight", [vocab, hidden]),
+    outputBias: linearBias ? vector("output_layer.bias", [vocab]) : undefined,
+    finalNorm: {
+      weight: vector("decoder.final_layernorm.weight", [hidden]),
+      bias: vector("decoder.final_layernorm.bias", [hidden]),
+    },
+    layers: config.layers.map((kind, index) => layerTable(config, kind, `decoder.layers.${index}`)),
+  };
+}
+
+function layerTable(config: ModelConfig, { mamba, experts }: LayerKind, layer: string) {
+  // In the parallel kinds the experts stand beside the mixer, under names of their own.
+  const [norm, mixer] = mamba ? ["norm_moe", "moe"] : ["norm", "mixer"];
+  return {
+    mamba: mamba
+      ? { norm: vector(`${layer}.norm.weight`, [config.hidden]), mixer: mambaTable(config, `${layer}.mixer`) }
+      : undefined,
+    experts: experts
+      ? {
+          norm: vector(`${layer}.${norm}.weight`, [config.hidden]),
+          mixer: expertTable(config, experts, `${layer}.${mixer}`),
+        }
+      : undefined,
+  };
+}
+
+function mambaTable(config: ModelConfig, at: string): MambaTable<Weight>["mixer"] {
+  const { hidden, inner, state, taps, dtRank, projectionBias, linearBias } = config;
+  // The specification ties these biases to `bias`; the released loader to `add_bias_linear`. Where the two flags
+  // disagree, the checkpoint decides.
+  const bias = (name: string, size: number) =>
+    projectionBias || linearBias
+      ? { ...vector(name, [size]), optional: projectionBias !== linearBias }
+      : undefined;
+  return {
+    inProj: matrix(`${at}.in_proj.weight`, [2 * inner, hidden]),
+    inProjBias: bias(`${at}.in_proj.bias`, 2 * inner),
+    conv: vector(`${at}.conv1d.weight`, [inner, 1, taps], [inner, taps]),
+    convBias: vector(`${at}.conv1d.bias`, [inner]),
+    xProj: matrix(`${at}.x_proj.weight`, [dtRank + 2 * state, inner]),
+    dtProj: matrix(`${at}.dt_proj.weight`, [inner, dtRank]),
+    dtProjBias: vector(`${at}.dt_proj.bias`, [inner]),
+    A: { ...vector(`${at}.A_log`, [inner, state]), form: "-exp" },
+    D: vector(`${at}.D`, [inner]),
+    outProj: matrix(`${at}.out_proj.weight`, [hidden, inner]),
+    outProjBias: bias(`${at}.out_proj.bias`, hidden),
+  };
+}
+
+function expertTable(config: ModelConfig, experts: number, at: string): ExpertTable<Weight>["mixer"] {
+  const { hidden, ffn, gated, linearBias } = config;
+  const width = gated ? 2 * ffn : ffn;
+  const each = (make: (at: string) => Weight): Weight =>
+    experts === 1
+      ? make(at)
+      : stack(Array.from({ length: experts }, (_, expert) => make(`${at}.local_experts.${expert}`)));
+  return {
+    up: each((expert) => matrix(`${expert}.linear_fc1.weight`, [width, hidden])),
+    upBias: linearBias ? each((expert) => vector(`${expert}.linear_fc1.bias`, [width])) : undefined,
+    down: each((expert) => matrix(`${expert}.linear_fc2.weight`, [hidden, ffn])),
+    downBias: linearBias ? each((expert) => vector(`${expert}.linear_fc2.bias`, [hidden])) : undefined,
+    router:
+      experts > 1
+        ? { weight: matrix(`${at}.router.weight`, [experts, hidden]), bias: vector(`${at}.router.bias`, [experts]) }
+        : undefined,
+  };
+}
+
+/** All leaves of a table, in the order of the layers. */
+export function leaves<T extends object>(table: object, isLeaf: (node: object) => node is T): T[] {
+  return Object.values(table).flatMap((node: unknown) => {
+    if (typeof node !== "object" || node === null) return [];
+    return isLeaf(node) ? [node] : leaves(node, isLeaf);
+  });
+}
+
+/** The table's weights. */
+export function weightsOf(table: ModelTable<Weight>): Weight[] {
+  return leaves(table, (node): node is Weight => "names" in node);
+}

@@ -1,0 +1,38 @@
+/**
+ * One weight the model needs: where a checkpoint keeps it, and in which form the device wants it.
+ */
+
+/** A tensor of the model, made of one tensor of a checkpoint, or of several stacked. */
+export interface Weight {
+  /** Names in the checkpoint; more than one for experts, which are stacked in this order. */
+  readonly names: readonly string[];
+  /** Shape of each tensor in the checkpoint. */
+  readonly shape: readonly number[];
+  /** Shape on the device. */
+  readonly deviceShape: readonly number[];
+  /**
+   * - `stored`: the checkpoint's own type, byte for byte. Matrices, which are most of the bytes.
+   * - `f32`: widened. Vectors and other small weights.
+   * - `-exp`: widened, then −exp of it: A from A_log, in float32 as the reference computes it.
+   */
+  readonly form: "stored" | "f32" | "-exp";
+  /** Whether the checkpoint may lack it. */
+  readonly optional: boolean;
+}
+
+/** A matrix, or anything else that stays in the checkpoint's own type. */
+export function matrix(name: string, shape: readonly number[]): Weight {
+  return { names: [name], shape, deviceShape: shape, form: "stored", optional: false };
+}
+
+/** A small weight, widened to f32. `deviceShape` where the checkpoint has dimensions of size 1 in between. */
+export function vector(name: string, shape: readonly number[], deviceShape = shape): Weight {
+  return { names: [name], shape, deviceShape, form: "f32", optional: false };
+}
+
+/** The same weight of several experts, stacked along a new first dimension. */
+export function stack(weights: readonly Weight[]): Weight {
+  const [first] = weights;
+  if (!first) throw new RangeError("stack: no weights");
+  return { ...first, names: weights.flatMap(({ names }) => names), deviceShape: [weights.length, ...first.deviceShape] };
+}

@@ -1,0 +1,18 @@
+/**
+ * Mixture-of-experts layers with top-1 routing, and the plain MLP: their kernels and how they are composed.
+ *
+ * @packageDocumentation
+ */
+export {
+  type ExpertOperands,
+  type ExpertScratch,
+  type ExpertSizes,
+  type ExpertWeights,
+  type RouteScratch,
+  type RouterWeights,
+  createExpertScratch,
+  recordExperts,
+} from "./experts.ts";
+export { type GatedGeluOperands, gatedGelu } from "./gated-gelu/gated-gelu.ts";
+export { type GroupOperands, group } from "./group/group.ts";
+export { type Gating, type RouteOperands, route } from "./route/route.ts";

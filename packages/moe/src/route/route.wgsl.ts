@@ -1,0 +1,48 @@
+/**
+ * One thread per token: there are few experts.
+ */
+import { MAIN_PARAMETERS, SIGMOID, WORKGROUP_INDEX, spread } from "@blackmamba/kernels";
+import type { Shader } from "@blackmamba/tensor";
+import type { Gating, RouteOperands } from "./route.ts";
+
+const WORKGROUP_SIZE = 64;
+
+export function routeShader({ expert, scale, logits }: RouteOperands, { gating }: { gating: Gating }): Shader {
+  const experts = logits.shape[1];
+  return {
+    bindings: [
+      { name: "expert", tensor: expert, access: "read_write", type: "array<u32>" },
+      { name: "scale", tensor: scale, access: "read_write", type: "array<f32>" },
+      { name: "logits", tensor: logits, access: "read", type: "array<f32>" },
+    ],
+    code: `${SIGMOID}
+
+@compute @workgroup_size(${WORKGROUP_SIZE})
+fn main(${MAIN_PARAMETERS}) {
+  let t = ${WORKGROUP_INDEX} * ${WORKGROUP_SIZE}u + thread;
+  if (t >= run.tokens) { return; }
+  let start = t * ${experts}u;
+  ${
+    gating === "softmax"
+      ? `var largest = logits[start];
+  for (var e = 1u; e < ${experts}u; e++) { largest = max(largest, logits[start + e]); }
+  var sum = 0.0;
+  for (var e = 0u; e < ${experts}u; e++) { sum += exp(logits[start + e] - largest); }`
+      : ""
+  }
+  // Gates are compared, not logits: two logits may share a gate once it is rounded, and then the first expert is taken.
+  var best = 0u;
+  var best_gate = -1.0;
+  for (var e = 0u; e < ${experts}u; e++) {
+    let gate = ${gating === "softmax" ? "exp(logits[start + e] - largest) / sum" : "sigmoid(logits[start + e])"};
+    if (gate > best_gate) {
+      best = e;
+      best_gate = gate;
+    }
+  }
+  expert[t] = best;
+  scale[t] = best_gate;
+}`,
+    workgroups: (tokens) => spread(Math.ceil(tokens / WORKGROUP_SIZE)),
+  };
+}

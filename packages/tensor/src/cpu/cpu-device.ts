@@ -1,0 +1,145 @@
+/**
+ * The device for machines without a GPU: runs each kernel's plain TypeScript.
+ */
+import { type DType, storageLayout } from "../dtype.ts";
+import type { Device, PreparedProgram, RunOptions } from "../device.ts";
+import { type DeviceLostError, DisposedError, OutOfMemoryError, ShapeError } from "../errors.ts";
+import { hostTensor } from "../host-tensor.ts";
+import type { Program } from "../program.ts";
+import { type Storage, type Tensor, rowCount, tensorOf } from "../tensor.ts";
+
+/** How long a run may keep the event loop waiting: short enough for Ctrl-C and a progress bar to feel immediate. */
+const MAX_BLOCKED_MS = 30;
+
+class CpuStorage implements Storage {
+  readonly byteLength: number;
+  readonly maxOperandByteLength = Number.POSITIVE_INFINITY;
+  #buffer: ArrayBuffer | undefined;
+  readonly #onDispose: (byteLength: number) => void;
+
+  constructor(byteLength: number, onDispose: (byteLength: number) => void) {
+    this.#buffer = new ArrayBuffer(byteLength);
+    this.byteLength = byteLength;
+    this.#onDispose = onDispose;
+  }
+
+  get buffer(): ArrayBuffer {
+    if (!this.#buffer) throw new DisposedError("tensor");
+    return this.#buffer;
+  }
+
+  dispose(): void {
+    if (!this.#buffer) return;
+    this.#buffer = undefined;
+    this.#onDispose(this.byteLength);
+  }
+}
+
+interface CpuProgram extends PreparedProgram {
+  readonly steps: readonly ((tokens: number) => void)[];
+}
+
+/** Runs programs on the CPU, in plain TypeScript, on one thread. */
+export class CpuDevice implements Device {
+  readonly kind = "cpu";
+  readonly name = "CPU";
+  readonly software = true;
+  readonly lost = new Promise<DeviceLostError>(() => {});
+  #allocatedByteLength = 0;
+  #disposed = false;
+
+  get allocatedByteLength(): number {
+    return this.#allocatedByteLength;
+  }
+
+  createTensor(dtype: DType, shape: readonly number[], label: string): Tensor {
+    this.#assertUsable();
+    const { byteLength } = storageLayout(dtype, shape);
+    try {
+      const storage = new CpuStorage(byteLength, (length) => {
+        this.#allocatedByteLength -= length;
+      });
+      this.#allocatedByteLength += byteLength;
+      return tensorOf(storage, dtype, shape, label);
+    } catch (cause) {
+      throw new OutOfMemoryError(`${label}: no memory for ${byteLength} bytes`, { cause });
+    }
+  }
+
+  async write(tensor: Tensor, bytes: ArrayBufferView, byteOffset = 0): Promise<void> {
+    const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    new Uint8Array(bufferOf(tensor)).set(source, byteOffset);
+  }
+
+  async read(tensor: Tensor, rows = rowCount(tensor)): Promise<Float32Array> {
+    const { values, offset, rowStride, shape } = hostTensor(tensor, bufferOf(tensor));
+    const width = shape.at(-1) ?? 1;
+    const result = new Float32Array(rows * width);
+    for (let row = 0; row < rows; row++) {
+      const start = offset + row * rowStride;
+      result.set(values.subarray(start, start + width), row * width);
+    }
+    return result;
+  }
+
+  copy(from: Tensor, to: Tensor): void {
+    if (from.storage.byteLength !== to.storage.byteLength) {
+      throw new ShapeError(`copy ${from.label} to ${to.label}: their sizes differ`);
+    }
+    new Uint8Array(bufferOf(to)).set(new Uint8Array(bufferOf(from)));
+  }
+
+  clear(tensor: Tensor): void {
+    new Uint8Array(bufferOf(tensor)).fill(0);
+  }
+
+  async prepare(program: Program): Promise<PreparedProgram> {
+    this.#assertUsable();
+    const steps = program.calls.map((call) => call.reference((tensor) => hostTensor(tensor, bufferOf(tensor))));
+    const prepared: CpuProgram = { label: program.label, callCount: steps.length, steps };
+    return prepared;
+  }
+
+  async run(programs: readonly PreparedProgram[], { tokens = 1, signal }: RunOptions = {}): Promise<void> {
+    this.#assertUsable();
+    let since = performance.now();
+    for (const program of programs as readonly CpuProgram[]) {
+      for (const step of program.steps) {
+        step(tokens);
+        if (performance.now() - since < MAX_BLOCKED_MS) continue;
+        await nextTurn();
+        signal?.throwIfAborted();
+        since = performance.now();
+      }
+    }
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+  }
+
+  #assertUsable(): void {
+    if (this.#disposed) throw new DisposedError("CPU device");
+  }
+}
+
+/** A CPU device. It needs nothing and is always there. */
+export function createCpuDevice(): CpuDevice {
+  return new CpuDevice();
+}
+
+function bufferOf(tensor: Tensor): ArrayBuffer {
+  return (tensor.storage as CpuStorage).buffer;
+}
+
+/** Lets timers, signals and rendering have their turn; `setTimeout` alone would wait at least 1 ms, in a browser 4. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}

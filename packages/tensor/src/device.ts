@@ -1,0 +1,74 @@
+/**
+ * What every device offers. The two implementations are `cpu/cpu-device.ts` and `webgpu/webgpu-device.ts`.
+ */
+import type { DType } from "./dtype.ts";
+import type { DeviceLostError } from "./errors.ts";
+import type { Program } from "./program.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** A program made ready for one device; running it creates nothing. */
+export interface PreparedProgram {
+  readonly label: string;
+  /** Kernel calls in the program. */
+  readonly callCount: number;
+}
+
+/** How a run differs from the next. */
+export interface RunOptions {
+  /** Tokens the programs' per-token operands hold. Default 1. */
+  readonly tokens?: number | undefined;
+  /** Ends a long run early on the CPU; what the programs write is then undefined. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Something that makes tensors: a device, or a {@link TensorPool} over one. */
+export interface TensorAllocator {
+  /** A tensor of zeros. Running out of memory is thrown by the next call that returns a promise. */
+  createTensor(dtype: DType, shape: readonly number[], label: string): Tensor;
+}
+
+/** Something that holds tensors and runs programs. */
+export interface Device extends TensorAllocator {
+  readonly kind: "webgpu" | "cpu";
+  /** The adapter's or processor's own name. */
+  readonly name: string;
+  /** True for a CPU, and for a GPU that is emulated on one. */
+  readonly software: boolean;
+  /** Bytes of tensors that are allocated now. */
+  readonly allocatedByteLength: number;
+  /** Resolves when the device is gone, with the reason; never rejects. */
+  readonly lost: Promise<DeviceLostError>;
+
+  /**
+   * Writes bytes in the layout of `storageLayout`.
+   *
+   * @param byteOffset - a multiple of 4; default 0
+   * @returns when the device can take more; `bytes` may be reused then
+   */
+  write(tensor: Tensor, bytes: ArrayBufferView, byteOffset?: number): Promise<void>;
+
+  /**
+   * The elements of an f32 or u32 tensor, after everything that was run before.
+   *
+   * @param rowCount - read only so many rows; default all
+   */
+  read(tensor: Tensor, rowCount?: number): Promise<Float32Array>;
+
+  /** Copies all bytes of one tensor over another of the same size, in order with runs. */
+  copy(from: Tensor, to: Tensor): void;
+
+  /** Sets all bytes of a tensor to zero, in order with runs. */
+  clear(tensor: Tensor): void;
+
+  /** Compiles a program. Throws a KernelError that names the kernel at fault. */
+  prepare(program: Program): Promise<PreparedProgram>;
+
+  /**
+   * Runs programs one after another. On a GPU the promise resolves when the work is queued, on the CPU when it is done.
+   * Callers must not overlap runs of programs that share tensors.
+   */
+  run(programs: readonly PreparedProgram[], options?: RunOptions): Promise<void>;
+
+  /** Gives back everything the device holds. */
+  dispose(): Promise<void>;
+}

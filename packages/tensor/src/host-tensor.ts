@@ -1,0 +1,107 @@
+/**
+ * A tensor's elements in this process's memory, for references and the CPU device: typed arrays, and rows as float32.
+ */
+import { type DType, Q8_0_BLOCK } from "./dtype.ts";
+import { ShapeError } from "./errors.ts";
+import { f16ToF32 } from "./float.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** A tensor over an ArrayBuffer. */
+export interface HostTensor {
+  readonly label: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly rowStride: number;
+  /** The elements as they are stored: 32-bit, 16-bit patterns, or signed bytes. */
+  readonly values: Float32Array | Uint32Array | Uint16Array | Int8Array;
+  /** f16 patterns, one per block of 32, for `q8_0`. */
+  readonly scales?: Uint16Array;
+}
+
+/** Views a tensor whose storage is the given buffer. */
+export function hostTensor(tensor: Tensor, buffer: ArrayBufferLike): HostTensor {
+  const { label, dtype, shape, offset, rowStride, values, scales } = tensor;
+  const range = [buffer, values.byteOffset] as const;
+  const view = { label, dtype, shape, offset, rowStride };
+  switch (dtype) {
+    case "f32":
+      return { ...view, values: new Float32Array(...range, values.byteLength / 4) };
+    case "u32":
+      return { ...view, values: new Uint32Array(...range, values.byteLength / 4) };
+    case "f16":
+    case "bf16":
+      return { ...view, values: new Uint16Array(...range, values.byteLength / 2) };
+    case "q8_0":
+      return {
+        ...view,
+        values: new Int8Array(...range, values.byteLength),
+        scales: new Uint16Array(buffer, scales?.byteOffset, (scales?.byteLength ?? 0) / 2),
+      };
+  }
+}
+
+/** The elements of an f32 tensor, from its storage's start: index with `offset` and `rowStride`. */
+export function f32(tensor: HostTensor): Float32Array {
+  if (tensor.values instanceof Float32Array) return tensor.values;
+  throw new ShapeError(`${tensor.label}: expected f32, found ${tensor.dtype}`);
+}
+
+/** The elements of a u32 tensor, from its storage's start: index with `offset` and `rowStride`. */
+export function u32(tensor: HostTensor): Uint32Array {
+  if (tensor.values instanceof Uint32Array) return tensor.values;
+  throw new ShapeError(`${tensor.label}: expected u32, found ${tensor.dtype}`);
+}
+
+/**
+ * Reads rows of any float type as float32.
+ *
+ * @returns a function from a row's index to its elements; they may be overwritten by the next call
+ */
+export function rowReader(tensor: HostTensor): (row: number) => Float32Array {
+  const { dtype, values, scales, offset, rowStride } = tensor;
+  const width = tensor.shape.at(-1) ?? 1;
+  const row = new Float32Array(width);
+  const bits = new Uint32Array(row.buffer);
+  switch (dtype) {
+    case "f32": {
+      const elements = f32(tensor);
+      return (index) => elements.subarray(offset + index * rowStride, offset + index * rowStride + width);
+    }
+    case "bf16":
+      return (index) => {
+        const start = index * width;
+        for (let k = 0; k < width; k++) bits[k] = (values[start + k] as number) << 16;
+        return row;
+      };
+    case "f16": {
+      const table = f16Table();
+      return (index) => {
+        const start = index * width;
+        for (let k = 0; k < width; k++) row[k] = table[values[start + k] as number] as number;
+        return row;
+      };
+    }
+    case "q8_0": {
+      const table = f16Table();
+      return (index) => {
+        const start = index * width;
+        for (let block = 0; block < width; block += Q8_0_BLOCK) {
+          const scale = table[scales?.[(start + block) / Q8_0_BLOCK] as number] as number;
+          for (let k = block; k < block + Q8_0_BLOCK; k++) row[k] = scale * (values[start + k] as number);
+        }
+        return row;
+      };
+    }
+    case "u32":
+      throw new ShapeError(`${tensor.label}: expected a float type, found u32`);
+  }
+}
+
+let f16Values: Float32Array | undefined;
+
+/** All 65,536 float16 values: a look-up is several times faster than taking the bits apart. */
+function f16Table(): Float32Array {
+  f16Values ??= Float32Array.from({ length: 65536 }, (_, bits) => f16ToF32(bits));
+  return f16Values;
+}

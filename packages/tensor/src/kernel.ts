@@ -1,0 +1,64 @@
+/**
+ * What a kernel is: one operation, written once as a shader and once as plain loops. Nothing here runs anything.
+ */
+import type { HostTensor } from "./host-tensor.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Named tensors a kernel reads or writes; an optional operand may be `undefined`. */
+export type Operands = Readonly<Record<string, Tensor | undefined>>;
+
+/** The same operands as a CPU sees them. */
+export type HostOperands<O> = { readonly [K in keyof O]: O[K] extends Tensor ? HostTensor : HostTensor | undefined };
+
+/** What a shader may depend on besides shapes: facts of the adapter it is compiled for. */
+export interface AdapterTraits {
+  /** A CPU in a GPU's clothes (SwiftShader, lavapipe): threads run one after another, so few long ones are best. */
+  readonly software: boolean;
+}
+
+/** One buffer of a shader. */
+export interface Binding {
+  /** The variable's name in the shader. */
+  readonly name: string;
+  readonly tensor: Tensor;
+  /** Which part of the tensor. Default `"values"`. */
+  readonly part?: "values" | "scales";
+  readonly access: "read" | "read_write";
+  /** The variable's type in the shader, for example `array<vec4<f32>>`. */
+  readonly type: string;
+}
+
+/**
+ * A kernel for certain shapes. The device declares the bindings, and `run.tokens: u32`, the number of tokens of this run,
+ * ahead of the code; the entry point is `main`.
+ */
+export interface Shader {
+  readonly bindings: readonly Binding[];
+  readonly code: string;
+  /** How many workgroups a run over `tokens` tokens needs. */
+  workgroups(tokens: number): readonly [number, number, number];
+}
+
+/** One operation on tensors. `O` names its operands, `P` what else it needs to know. */
+export interface Kernel<O extends Operands, P> {
+  /** As its folder is named. */
+  readonly name: string;
+  /** Throws a ShapeError naming the operand, what was expected and what was found. Called once, when recorded. */
+  check(operands: O, params: P): void;
+  /** The WGSL for these shapes: a pure function of shapes, params and traits. */
+  shader(operands: O, params: P, traits: AdapterTraits): Shader;
+  /** The same in plain loops, over the first `tokens` tokens: the CPU device, and the truth that tests compare with. */
+  reference(operands: HostOperands<O>, params: P, tokens: number): void;
+}
+
+/** One recorded use of a kernel. */
+export interface KernelCall {
+  readonly name: string;
+  shader(traits: AdapterTraits): Shader;
+  reference(view: (tensor: Tensor) => HostTensor): (tokens: number) => void;
+}
+
+/** Defines a kernel; the operands' and parameters' types follow from the definition. */
+export function defineKernel<O extends Operands, P = Record<never, never>>(kernel: Kernel<O, P>): Kernel<O, P> {
+  return kernel;
+}

@@ -1,0 +1,35 @@
+/**
+ * A program: kernel calls in order, recorded once, replayed for every token. Devices prepare and run it.
+ */
+import type { HostTensor } from "./host-tensor.ts";
+import type { HostOperands, Kernel, KernelCall, Operands } from "./kernel.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Kernel calls in the order they run. Each sees what the ones before it wrote. */
+export class Program {
+  readonly label: string;
+  readonly calls: KernelCall[] = [];
+
+  /** @param label - names the program in errors and GPU debuggers */
+  constructor(label: string) {
+    this.label = label;
+  }
+
+  /**
+   * Records a call.
+   *
+   * @throws ShapeError when the operands do not fit the kernel
+   */
+  call<O extends Operands, P>(kernel: Kernel<O, P>, operands: O, params: P): void {
+    kernel.check(operands, params);
+    this.calls.push({
+      name: kernel.name,
+      shader: (traits) => kernel.shader(operands, params, traits),
+      reference: (view) => {
+        const host: Record<string, HostTensor | undefined> = {};
+        for (const [name, tensor] of Object.entries<Tensor | undefined>(operands)) host[name] = tensor && view(tensor);
+        return (tokens) => kernel.reference(host as HostOperands<O>, params, tokens);
+      },
+    });
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Finds WebGPU adapters and says what they are. Not here: the device made from one, see `webgpu-device.ts`.
+ */
+import { gpuProvider } from "#gpu-provider";
+import { NoDeviceError } from "../errors.ts";
+
+/** An adapter and what a person wants to know of it. */
+export interface FoundAdapter {
+  readonly adapter: GPUAdapter;
+  readonly name: string;
+  /** The adapter is emulated on the CPU. */
+  readonly software: boolean;
+}
+
+const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp/i;
+
+/** The best adapter of this machine, hardware if there is one, or why there is none. */
+export async function findAdapter(): Promise<FoundAdapter | string> {
+  const gpu = await gpuProvider();
+  if (typeof gpu === "string") return gpu;
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) {
+    return (
+      "WebGPU found no adapter: it needs a GPU with a Vulkan, Metal or D3D12 driver, " +
+      "and on Linux the Vulkan loader (libvulkan.so.1, Debian package libvulkan1)"
+    );
+  }
+  return describeAdapter(adapter);
+}
+
+/** As `findAdapter`, but none is an error. */
+export async function requireAdapter(): Promise<FoundAdapter> {
+  const found = await findAdapter();
+  if (typeof found === "string") {
+    throw new NoDeviceError(`no WebGPU adapter: ${found}; use the device "cpu", which needs none`);
+  }
+  return found;
+}
+
+function describeAdapter(adapter: GPUAdapter): FoundAdapter {
+  const { vendor, architecture, device, description } = adapter.info;
+  const name = [vendor, description || device || architecture].filter(Boolean).join(" ") || "unnamed adapter";
+  const software =
+    adapter.info.isFallbackAdapter === true || SOFTWARE_NAMES.test([vendor, architecture, device, description].join(" "));
+  return { adapter, name, software };
+}

@@ -1,0 +1,24 @@
+/**
+ * Where WebGPU comes from in Node: Dawn, through the npm package `webgpu`. Chosen by the `#gpu-provider` entry of
+ * package.json; the only file of this package that knows Node.
+ */
+
+let instance: GPU | undefined;
+
+/** Dawn's WebGPU, or why there is none. One instance serves the whole process: Dawn dislikes a second. */
+export async function gpuProvider(): Promise<GPU | string> {
+  if (instance) return instance;
+  if (globalThis.navigator?.gpu) return globalThis.navigator.gpu;
+  try {
+    const { create, globals } = await import("webgpu");
+    for (const [name, value] of Object.entries(globals)) {
+      // Only what is missing: a host may have its own.
+      if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+    }
+    instance = create([]);
+    return instance;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    return `the npm package webgpu (Dawn) could not be loaded: ${reason}`;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Turns shaders into compute pipelines, one for each distinct code: layers of equal shape share theirs.
+ */
+import { KernelError } from "../errors.ts";
+import type { Binding, Shader } from "../kernel.ts";
+
+/** A compute pipeline with the layout its bind groups must have. */
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+/** Compiles on first use and remembers. */
+export class PipelineCache {
+  readonly #device: GPUDevice;
+  readonly #pipelines = new Map<string, Promise<Pipeline>>();
+
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
+
+  /** Throws a KernelError with the compiler's words when the shader is refused. */
+  get(kernel: string, shader: Shader): Promise<Pipeline> {
+    const code = declarations(shader.bindings) + shader.code;
+    let pipeline = this.#pipelines.get(code);
+    if (!pipeline) {
+      pipeline = this.#compile(kernel, shader, code);
+      this.#pipelines.set(code, pipeline);
+    }
+    return pipeline;
+  }
+
+  async #compile(kernel: string, { bindings }: Shader, code: string): Promise<Pipeline> {
+    const device = this.#device;
+    const max = device.limits.maxStorageBuffersPerShaderStage;
+    if (bindings.length > max) {
+      throw new KernelError(kernel, `needs ${bindings.length} storage buffers, this device allows ${max} a shader`);
+    }
+    device.pushErrorScope("validation");
+    const module = device.createShaderModule({ label: kernel, code });
+    // An explicit layout, because "auto" drops bindings that a variant of the shader does not use.
+    const layout = device.createBindGroupLayout({
+      label: kernel,
+      entries: [
+        { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform" } },
+        ...bindings.map(({ access }, index) => ({
+          binding: index + 1,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: access === "read" ? ("read-only-storage" as const) : ("storage" as const) },
+        })),
+      ],
+    });
+    const pipelineLayout = device.createPipelineLayout({ label: kernel, bindGroupLayouts: [layout] });
+    const scope = device.popErrorScope();
+    try {
+      const pipeline = await device.createComputePipelineAsync({
+        label: kernel,
+        layout: pipelineLayout,
+        compute: { module, entryPoint: "main" },
+      });
+      return { pipeline, layout };
+    } catch (cause) {
+      const { messages } = await module.getCompilationInfo();
+      const first = messages.find((message) => message.type === "error");
+      const where = first ? `line ${first.lineNum}: ${first.message}` : String((cause as Error).message);
+      throw new KernelError(kernel, `the device refuses its shader, ${where}`, { cause });
+    } finally {
+      await scope;
+    }
+  }
+}
+
+/** The WGSL ahead of a kernel's own code: the run's parameters at binding 0, then its buffers in order. */
+function declarations(bindings: readonly Binding[]): string {
+  return [
+    "struct Run { tokens: u32 }",
+    "@group(0) @binding(0) var<uniform> run: Run;",
+    ...bindings.map(
+      ({ name, access, type }, index) => `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name}: ${type};`,
+    ),
+    "",
+  ].join("\n");
+}
