@@ -30,8 +30,16 @@ export function expectOperand(
   if (!dtypes.includes(tensor.dtype)) {
     fail(kernel, operand, tensor, `dtype ${dtypes.join(" or ")}`, tensor.dtype);
   }
-  const fits = tensor.shape.length === shape.length && shape.every((size, i) => size === undefined || size === tensor.shape[i]);
-  if (!fits) fail(kernel, operand, tensor, `shape [${shape.map((size) => size ?? "any").join(", ")}]`, `[${tensor.shape.join(", ")}]`);
+  const fits =
+    tensor.shape.length === shape.length && shape.every((size, i) => size === undefined || size === tensor.shape[i]);
+  if (!fits)
+    fail(
+      kernel,
+      operand,
+      tensor,
+      `shape [${shape.map((size) => size ?? "any").join(", ")}]`,
+      `[${tensor.shape.join(", ")}]`,
+    );
 }
 
 function fail(kernel: string, operand: string, tensor: Tensor, expected: string, found: string): never {

@@ -3,8 +3,8 @@
  *
  * @packageDocumentation
  */
-export { WEIGHT_DTYPES, expectOperand } from "./check.ts";
-export { MAIN_PARAMETERS, WORKGROUP_INDEX, spread } from "./dispatch.ts";
+export { expectOperand, WEIGHT_DTYPES } from "./check.ts";
+export { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "./dispatch.ts";
 export { type EmbeddingOperands, type EmbeddingParams, embedding, recordEmbedding } from "./embedding/embedding.ts";
 export { type LinearOperands, type LinearParams, linear, recordLinear } from "./linear/linear.ts";
 export { erf, gelu, sigmoid, silu, softplus } from "./math.ts";

@@ -1,17 +1,17 @@
 /**
  * The model: loads a checkpoint onto a device, computes logits, generates text.
  */
-import { type Device, type DeviceChoice, DisposedError, type Tensor, selectDevice } from "@blackmamba/tensor";
+import { type Device, type DeviceChoice, DisposedError, selectDevice, type Tensor } from "@blackmamba/tensor";
 import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { ModelConfig } from "./config/config.ts";
 import { NoTokenizerError, PromptError } from "./errors.ts";
 import { Engine } from "./forward/engine.ts";
-import { type GenerateOptions, type GeneratedToken, generateTokens } from "./generate/generate.ts";
+import { type GeneratedToken, type GenerateOptions, generateTokens } from "./generate/generate.ts";
 import { ModelState } from "./model-state.ts";
-import { type ParameterCount, countParameters } from "./parameters.ts";
+import { countParameters, type ParameterCount } from "./parameters.ts";
 import { type ModelSource, openModel } from "./source.ts";
 import { type Trace, traceForward } from "./trace.ts";
-import { type LoadProgress, disposeWeights, loadWeights } from "./weights/load-weights.ts";
+import { disposeWeights, type LoadProgress, loadWeights } from "./weights/load-weights.ts";
 import { type ModelTable, weightTable } from "./weights/weight-table.ts";
 
 /** Options of {@link BlackMamba.load}. */
@@ -78,7 +78,10 @@ export class BlackMamba {
    *   those files as bytes, Blobs or range sources
    * @throws ModelFileError, ModelConfigError, ModelWeightsError, CheckpointError, NoDeviceError: each names what is wrong
    */
-  static async load(source: ModelSource, { device = "auto", signal, onProgress }: LoadOptions = {}): Promise<BlackMamba> {
+  static async load(
+    source: ModelSource,
+    { device = "auto", signal, onProgress }: LoadOptions = {},
+  ): Promise<BlackMamba> {
     signal?.throwIfAborted();
     const { config, checkpoint, tokenizer } = await openModel(source, signal);
     try {
@@ -122,7 +125,9 @@ export class BlackMamba {
    */
   async trace(ids: ArrayLike<number>, { signal }: ForwardOptions = {}): Promise<Trace> {
     this.#assertUsable();
-    return this.#withSequence((sequence) => traceForward(this.#engine, this.device, this.config, sequence, ids, signal));
+    return this.#withSequence((sequence) =>
+      traceForward(this.#engine, this.device, this.config, sequence, ids, signal),
+    );
   }
 
   /**

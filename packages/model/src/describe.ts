@@ -56,7 +56,8 @@ export async function describeModel(
       );
     const stored = (weights: readonly Weight[]): CheckpointTensor[] =>
       weights.flatMap(({ names }) => names.map((tensor) => requireTensor(checkpoint, tensor)));
-    const bytesOf = (weights: readonly Weight[]) => stored(weights).reduce((sum, tensor) => sum + byteLength(tensor), 0);
+    const bytesOf = (weights: readonly Weight[]) =>
+      stored(weights).reduce((sum, tensor) => sum + byteLength(tensor), 0);
 
     const all = present(table);
     const dtypes: Record<string, number> = {};

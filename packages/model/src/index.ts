@@ -3,10 +3,23 @@
  *
  * @packageDocumentation
  */
+
+export {
+  CodedError,
+  createCpuDevice,
+  createWebGpuDevice,
+  type Device,
+  type DeviceChoice,
+  type DeviceListing,
+  listDevices,
+  type SelectedDevice,
+  selectDevice,
+} from "@blackmamba/tensor";
+export type { Tokenizer } from "@blackmamba/tokenizer";
 export { BlackMamba, type ForwardOptions, type LoadOptions } from "./blackmamba.ts";
 export { type ModelConfig, parseConfig } from "./config/config.ts";
 export type { LayerKind } from "./config/layer-kind.ts";
-export { type LayerDescription, type ModelDescription, describeModel } from "./describe.ts";
+export { describeModel, type LayerDescription, type ModelDescription } from "./describe.ts";
 export {
   ModelConfigError,
   ModelFileError,
@@ -15,20 +28,10 @@ export {
   OptionError,
   PromptError,
 } from "./errors.ts";
-export type { GenerateOptions, GeneratedToken } from "./generate/generate.ts";
+export type { GeneratedToken, GenerateOptions } from "./generate/generate.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";
 export type { ParameterCount } from "./parameters.ts";
 export type { ModelParts, ModelSource } from "./source.ts";
 export type { LayerTrace, RouteTrace, Trace } from "./trace.ts";
 export type { LoadProgress } from "./weights/load-weights.ts";
-export {
-  CodedError,
-  type Device,
-  type DeviceChoice,
-  type DeviceListing,
-  createCpuDevice,
-  createWebGpuDevice,
-  listDevices,
-} from "@blackmamba/tensor";
-export type { Tokenizer } from "@blackmamba/tokenizer";

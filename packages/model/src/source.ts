@@ -1,8 +1,14 @@
 /**
  * The files a model is made of, wherever they come from: a folder, or parts that the caller holds.
  */
-import { type ByteSource, type ByteSourceLike, type Checkpoint, openCheckpoint, toByteSource } from "@blackmamba/checkpoint";
-import { type Tokenizer, createTokenizer } from "@blackmamba/tokenizer";
+import {
+  type ByteSource,
+  type ByteSourceLike,
+  type Checkpoint,
+  openCheckpoint,
+  toByteSource,
+} from "@blackmamba/checkpoint";
+import { createTokenizer, type Tokenizer } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "./config/config.ts";
 import { ModelConfigError, ModelFileError } from "./errors.ts";
 
@@ -38,7 +44,10 @@ export async function openModel(source: ModelSource, signal?: AbortSignal): Prom
   const name = typeof source === "string" ? source : "model";
   let checkpoint: Checkpoint | undefined;
   try {
-    const config = parseConfig(await readJson(parts.config, "config.json", signal), nameOf(parts.config, "config.json"));
+    const config = parseConfig(
+      await readJson(parts.config, "config.json", signal),
+      nameOf(parts.config, "config.json"),
+    );
     const tokenizer = await openTokenizer(parts, signal);
     checkpoint = await openCheckpoint(toByteSource(parts.weights, "weights"), { signal });
     return { name, config, checkpoint, tokenizer };
@@ -62,7 +71,10 @@ async function openFolder(path: string): Promise<ModelParts> {
   };
   const open = (name: string): Promise<ByteSource> => openFile(`${path.replace(/[\\/]$/, "")}/${name}`);
   const optional = async (name: string) => (files.includes(name) ? open(name) : undefined);
-  const [configFile, weightsFile] = [required("config.json", ["config.json"]), required("the weights' file", WEIGHTS_FILES)];
+  const [configFile, weightsFile] = [
+    required("config.json", ["config.json"]),
+    required("the weights' file", WEIGHTS_FILES),
+  ];
   return {
     config: await open(configFile),
     tokenizer: await optional("tokenizer.json"),
@@ -81,14 +93,20 @@ async function openTokenizer(parts: ModelParts, signal: AbortSignal | undefined)
 }
 
 /** Parses a JSON file; what is parsed already is returned as it is. */
-async function readJson(from: ByteSourceLike | object, name: string, signal: AbortSignal | undefined): Promise<unknown> {
+async function readJson(
+  from: ByteSourceLike | object,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
   if (!isBytes(from)) return from;
   const source = toByteSource(from, name);
   const bytes = await source.read(0, source.byteLength, { signal });
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new ModelConfigError(`${source.name}: expected JSON, found something else: ${(cause as Error).message}`, { cause });
+    throw new ModelConfigError(`${source.name}: expected JSON, found something else: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 

@@ -42,7 +42,10 @@ export async function traceForward(
   const logits = new Rows(ids.length, config.vocab);
   const layers = config.layers.map(({ experts }) => ({
     hidden: new Rows(ids.length, config.hidden),
-    routes: experts > 1 ? { logits: new Rows(ids.length, experts), experts: new Rows(ids.length, 1), gates: new Rows(ids.length, 1) } : undefined,
+    routes:
+      experts > 1
+        ? { logits: new Rows(ids.length, experts), experts: new Rows(ids.length, 1), gates: new Rows(ids.length, 1) }
+        : undefined,
   }));
   await engine.visit(
     sequence,

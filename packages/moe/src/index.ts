@@ -4,13 +4,13 @@
  * @packageDocumentation
  */
 export {
+  createExpertScratch,
   type ExpertOperands,
   type ExpertScratch,
   type ExpertSizes,
   type ExpertWeights,
-  type RouteScratch,
   type RouterWeights,
-  createExpertScratch,
+  type RouteScratch,
   recordExperts,
 } from "./experts.ts";
 export { type GatedGeluOperands, gatedGelu } from "./gated-gelu/gated-gelu.ts";

@@ -5,13 +5,13 @@
  */
 export { type CausalConvOperands, causalConv } from "./causal-conv/causal-conv.ts";
 export {
+  createMambaScratch,
+  createMambaState,
   type MambaOperands,
   type MambaScratch,
   type MambaSizes,
   type MambaState,
   type MambaWeights,
-  createMambaScratch,
-  createMambaState,
   recordMamba,
 } from "./mamba.ts";
 export { type SelectiveScanOperands, selectiveScan } from "./selective-scan/selective-scan.ts";

@@ -4,7 +4,7 @@
  * Not here: the norm before it, and names of tensors in checkpoints.
  */
 import { recordLinear } from "@blackmamba/kernels";
-import { type Program, type Tensor, type TensorAllocator, columns } from "@blackmamba/tensor";
+import { columns, type Program, type Tensor, type TensorAllocator } from "@blackmamba/tensor";
 import { causalConv } from "./causal-conv/causal-conv.ts";
 import { selectiveScan } from "./selective-scan/selective-scan.ts";
 
@@ -107,7 +107,11 @@ export function recordMamba(program: Program, sizes: MambaSizes, operands: Mamba
   recordLinear(program, { out: xz, x, weights: weights.inProj, bias: weights.inProjBias });
   const convInput = columns(xz, 0, inner);
   const z = columns(xz, inner, 2 * inner);
-  program.call(causalConv, { out: u, x: convInput, weight: weights.conv, bias: weights.convBias, state: state.conv }, {});
+  program.call(
+    causalConv,
+    { out: u, x: convInput, weight: weights.conv, bias: weights.convBias, state: state.conv },
+    {},
+  );
 
   recordLinear(program, { out: dtBC, x: u, weights: weights.xProj });
   const lowRank = columns(dtBC, 0, dtRank);

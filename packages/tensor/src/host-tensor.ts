@@ -59,42 +59,49 @@ export function u32(tensor: HostTensor): Uint32Array {
  * @returns a function from a row's index to its elements; they may be overwritten by the next call
  */
 export function rowReader(tensor: HostTensor): (row: number) => Float32Array {
-  const { dtype, values, scales, offset, rowStride } = tensor;
+  const { dtype, values, offset, rowStride } = tensor;
   const width = tensor.shape.at(-1) ?? 1;
+  if (dtype === "f32") {
+    const elements = f32(tensor);
+    return (index) => elements.subarray(offset + index * rowStride, offset + index * rowStride + width);
+  }
   const row = new Float32Array(width);
-  const bits = new Uint32Array(row.buffer);
+  // The loops are functions of their own: within these closures they run at a third of the speed.
   switch (dtype) {
-    case "f32": {
-      const elements = f32(tensor);
-      return (index) => elements.subarray(offset + index * rowStride, offset + index * rowStride + width);
-    }
-    case "bf16":
+    case "bf16": {
+      const bits = new Uint32Array(row.buffer);
       return (index) => {
-        const start = index * width;
-        for (let k = 0; k < width; k++) bits[k] = (values[start + k] as number) << 16;
-        return row;
-      };
-    case "f16": {
-      const table = f16Table();
-      return (index) => {
-        const start = index * width;
-        for (let k = 0; k < width; k++) row[k] = table[values[start + k] as number] as number;
+        widenBf16(values as Uint16Array, index * width, bits);
         return row;
       };
     }
-    case "q8_0": {
-      const table = f16Table();
+    case "f16":
       return (index) => {
-        const start = index * width;
-        for (let block = 0; block < width; block += Q8_0_BLOCK) {
-          const scale = table[scales?.[(start + block) / Q8_0_BLOCK] as number] as number;
-          for (let k = block; k < block + Q8_0_BLOCK; k++) row[k] = scale * (values[start + k] as number);
-        }
+        widenF16(values as Uint16Array, index * width, row, f16Table());
         return row;
       };
-    }
+    case "q8_0":
+      return (index) => {
+        widenQ8(values as Int8Array, tensor.scales as Uint16Array, index * width, row, f16Table());
+        return row;
+      };
     case "u32":
       throw new ShapeError(`${tensor.label}: expected a float type, found u32`);
+  }
+}
+
+function widenBf16(values: Uint16Array, start: number, bits: Uint32Array): void {
+  for (let k = 0; k < bits.length; k++) bits[k] = (values[start + k] as number) << 16;
+}
+
+function widenF16(values: Uint16Array, start: number, row: Float32Array, table: Float32Array): void {
+  for (let k = 0; k < row.length; k++) row[k] = table[values[start + k] as number] as number;
+}
+
+function widenQ8(values: Int8Array, scales: Uint16Array, start: number, row: Float32Array, table: Float32Array): void {
+  for (let block = 0; block < row.length; block += Q8_0_BLOCK) {
+    const scale = table[scales[(start + block) / Q8_0_BLOCK] as number] as number;
+    for (let k = block; k < block + Q8_0_BLOCK; k++) row[k] = scale * (values[start + k] as number);
   }
 }
 

@@ -8,10 +8,10 @@ export type { Device, PreparedProgram, RunOptions, TensorAllocator } from "./dev
 export {
   type ByteRange,
   type DType,
-  Q8_0_BLOCK,
-  type StorageLayout,
   elementCount,
+  Q8_0_BLOCK,
   roundUp,
+  type StorageLayout,
   storageLayout,
 } from "./dtype.ts";
 export {
@@ -24,20 +24,26 @@ export {
   ShapeError,
 } from "./errors.ts";
 export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./float.ts";
-export { type HostTensor, f32, hostTensor, rowReader, u32 } from "./host-tensor.ts";
+export { f32, type HostTensor, hostTensor, rowReader, u32 } from "./host-tensor.ts";
 export {
   type AdapterTraits,
   type Binding,
+  defineKernel,
   type HostOperands,
   type Kernel,
   type KernelCall,
   type Operands,
   type Shader,
-  defineKernel,
 } from "./kernel.ts";
 export { Program } from "./program.ts";
-export { type DeviceChoice, type DeviceListing, type SelectedDevice, listDevices, selectDevice } from "./select-device.ts";
-export { type Storage, type Tensor, columns, rowCount, rows, splitPoints } from "./tensor.ts";
+export {
+  type DeviceChoice,
+  type DeviceListing,
+  listDevices,
+  type SelectedDevice,
+  selectDevice,
+} from "./select-device.ts";
+export { columns, rowCount, rows, type Storage, splitPoints, type Tensor } from "./tensor.ts";
 export { TensorPool } from "./tensor-pool.ts";
 export { type FoundAdapter, findAdapter } from "./webgpu/adapter.ts";
-export { WebGpuDevice, createWebGpuDevice } from "./webgpu/webgpu-device.ts";
+export { createWebGpuDevice, WebGpuDevice } from "./webgpu/webgpu-device.ts";

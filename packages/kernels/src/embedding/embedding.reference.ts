@@ -1,7 +1,7 @@
 /**
  * `embedding` in plain loops.
  */
-import { type HostOperands, f32, rowReader, u32 } from "@blackmamba/tensor";
+import { f32, type HostOperands, rowReader, u32 } from "@blackmamba/tensor";
 import type { EmbeddingOperands, EmbeddingParams } from "./embedding.ts";
 
 export function embeddingReference(

@@ -1,8 +1,8 @@
 /**
  * out[t] = table[ids[t]]
  */
-import { type Program, type Tensor, defineKernel, rows, splitPoints } from "@blackmamba/tensor";
-import { WEIGHT_DTYPES, expectOperand } from "../check.ts";
+import { defineKernel, type Program, rows, splitPoints, type Tensor } from "@blackmamba/tensor";
+import { expectOperand, WEIGHT_DTYPES } from "../check.ts";
 import { embeddingReference } from "./embedding.reference.ts";
 import { embeddingShader } from "./embedding.wgsl.ts";
 

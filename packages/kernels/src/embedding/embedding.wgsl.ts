@@ -2,7 +2,7 @@
  * One thread per four elements.
  */
 import type { Shader } from "@blackmamba/tensor";
-import { MAIN_PARAMETERS, WORKGROUP_INDEX, spread } from "../dispatch.ts";
+import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../dispatch.ts";
 import { loader } from "../wgsl/load.ts";
 import type { EmbeddingOperands, EmbeddingParams } from "./embedding.ts";
 

@@ -8,7 +8,8 @@
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import { loader } from "../wgsl/load.ts";
 import { epilogue } from "./epilogue.wgsl.ts";
-import { type LinearOperands, type LinearParams, linearSizes } from "./linear.ts";
+import type { LinearOperands, LinearParams } from "./linear.ts";
+import { linearSizes } from "./linear-sizes.ts";
 
 /** Tokens, and outputs, of a workgroup's tile: 8 × 8 threads of 4 × 4 results. */
 const TILE = 32;

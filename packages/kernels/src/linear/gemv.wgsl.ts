@@ -5,10 +5,11 @@
  * a CPU, lanes run one after another and barriers cost dearly: there, one lane takes a whole row.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
-import { MAIN_PARAMETERS, WORKGROUP_INDEX, spread } from "../dispatch.ts";
+import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../dispatch.ts";
 import { loader } from "../wgsl/load.ts";
 import { epilogue } from "./epilogue.wgsl.ts";
-import { type LinearOperands, type LinearParams, linearSizes } from "./linear.ts";
+import type { LinearOperands, LinearParams } from "./linear.ts";
+import { linearSizes } from "./linear-sizes.ts";
 
 const WORKGROUP_SIZE = 64;
 

@@ -5,8 +5,8 @@
  * own matrix out of a stack). For one token it runs as a matrix-vector product (`gemv.wgsl.ts`), for several as a
  * matrix-matrix product (`gemm.wgsl.ts`) over tokens grouped by expert.
  */
-import { type Program, type Tensor, columns, defineKernel, rows, rowCount, splitPoints } from "@blackmamba/tensor";
-import { WEIGHT_DTYPES, expectOperand } from "../check.ts";
+import { columns, defineKernel, type Program, rows, splitPoints, type Tensor } from "@blackmamba/tensor";
+import { expectOperand, WEIGHT_DTYPES } from "../check.ts";
 import { gemm } from "./gemm.wgsl.ts";
 import { gemv } from "./gemv.wgsl.ts";
 import { linearReference } from "./linear.reference.ts";
@@ -56,8 +56,7 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
     expectOperand("linear", "scale", scale, ["f32"], [tokens]);
   },
 
-  shader: (operands, params, traits) =>
-    (operands.out.shape[0] === 1 ? gemv : gemm)(operands, params, traits),
+  shader: (operands, params, traits) => (operands.out.shape[0] === 1 ? gemv : gemm)(operands, params, traits),
 
   reference: linearReference,
 });
@@ -79,15 +78,4 @@ export function recordLinear(program: Program, operands: LinearOperands, params:
       program.call(linear, { ...part, bias: bias && columns(bias, start, end), out: columns(out, start, end) }, params);
     }
   }
-}
-
-/** Tokens, inputs and outputs, and matrices in the stack, of a call. */
-export function linearSizes({ out, x, weights }: LinearOperands): {
-  tokens: number;
-  inputs: number;
-  outputs: number;
-  experts: number;
-} {
-  const outputs = out.shape[1];
-  return { tokens: out.shape[0], inputs: x.shape[1], outputs, experts: rowCount(weights) / outputs };
 }

@@ -1,7 +1,7 @@
 /**
  * `norm` in plain loops.
  */
-import { type HostOperands, f32 } from "@blackmamba/tensor";
+import { f32, type HostOperands } from "@blackmamba/tensor";
 import type { NormOperands, NormParams } from "./norm.ts";
 
 export function normReference(operands: HostOperands<NormOperands>, params: NormParams, tokens: number): void {

@@ -2,7 +2,7 @@
  * RMSNorm:    out[t] = x[t] / sqrt(mean(x[t]²) + ε) · weight
  * LayerNorm:  out[t] = (x[t] − mean(x[t])) / sqrt(var(x[t]) + ε) · weight + bias, with the biased variance
  */
-import { type Tensor, defineKernel } from "@blackmamba/tensor";
+import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { expectOperand } from "../check.ts";
 import { normReference } from "./norm.reference.ts";
 import { normShader } from "./norm.wgsl.ts";

@@ -2,7 +2,7 @@
  * One workgroup per token: its lanes add up their parts in a tree, twice, as the variance needs the mean first.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
-import { MAIN_PARAMETERS, WORKGROUP_INDEX, spread } from "../dispatch.ts";
+import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../dispatch.ts";
 import type { NormOperands, NormParams } from "./norm.ts";
 
 export function normShader(

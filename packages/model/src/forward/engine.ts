@@ -6,8 +6,8 @@
  */
 import { type Device, type Tensor, TensorPool } from "@blackmamba/tensor";
 import { PromptError } from "../errors.ts";
-import { type Forward, type ForwardInputs, type Head, createForward, createHead } from "./forward.ts";
-import { type LayerStates, createLayerStates, stateTensors } from "./state.ts";
+import { createForward, createHead, type Forward, type ForwardInputs, type Head } from "./forward.ts";
+import { createLayerStates, type LayerStates, stateTensors } from "./state.ts";
 
 /**
  * Tokens of a prompt that are computed together. More would use a GPU no better, but need more memory: at 256 the largest

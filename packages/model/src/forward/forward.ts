@@ -9,7 +9,7 @@ import { type MambaState, recordMamba } from "@blackmamba/ssm";
 import { type Device, type PreparedProgram, Program, type Tensor, type TensorPool } from "@blackmamba/tensor";
 import type { ModelConfig } from "../config/config.ts";
 import type { ModelTable } from "../weights/weight-table.ts";
-import { type Scratch, createScratch, expertSizes, mambaSizes } from "./scratch.ts";
+import { createScratch, expertSizes, mambaSizes, type Scratch } from "./scratch.ts";
 
 /** What is recorded against: the weights, and the state that the programs step. */
 export interface ForwardInputs {
@@ -98,7 +98,12 @@ function recordLayer({ config, weights, state }: ForwardInputs, scratch: Scratch
   if (experts && expertScratch) {
     const { router, ...matrices } = experts.mixer;
     const gatedRouter = router && { ...router, gating: config.gating };
-    const operands = { residual, x: normedExperts, weights: { ...matrices, router: gatedRouter }, scratch: expertScratch };
+    const operands = {
+      residual,
+      x: normedExperts,
+      weights: { ...matrices, router: gatedRouter },
+      scratch: expertScratch,
+    };
     recordExperts(program, expertSizes(config), operands);
   }
   return program;

@@ -1,8 +1,8 @@
 /**
  * Intermediate results of a forward pass, shared by all layers: what one layer leaves there the next overwrites.
  */
-import { type ExpertScratch, type ExpertSizes, createExpertScratch } from "@blackmamba/moe";
-import { type MambaScratch, type MambaSizes, createMambaScratch } from "@blackmamba/ssm";
+import { createExpertScratch, type ExpertScratch, type ExpertSizes } from "@blackmamba/moe";
+import { createMambaScratch, type MambaScratch, type MambaSizes } from "@blackmamba/ssm";
 import type { Tensor, TensorAllocator } from "@blackmamba/tensor";
 import type { ModelConfig } from "../config/config.ts";
 
@@ -31,7 +31,9 @@ export function createScratch(allocator: TensorAllocator, config: ModelConfig, t
     normed: stream("normed"),
     normedExperts: stream("normedExperts"),
     mamba: createMambaScratch(allocator, mambaSizes(config), tokens),
-    experts: new Map([...counts].map((experts) => [experts, createExpertScratch(allocator, expertSizes(config), experts, tokens)])),
+    experts: new Map(
+      [...counts].map((experts) => [experts, createExpertScratch(allocator, expertSizes(config), experts, tokens)]),
+    ),
   };
 }
 

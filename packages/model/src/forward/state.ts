@@ -1,7 +1,7 @@
 /**
  * What a sequence carries from token to token: the same bytes at any length.
  */
-import { type MambaState, createMambaState } from "@blackmamba/ssm";
+import { createMambaState, type MambaState } from "@blackmamba/ssm";
 import type { Tensor, TensorAllocator } from "@blackmamba/tensor";
 import type { ModelConfig } from "../config/config.ts";
 import { mambaSizes } from "./scratch.ts";

@@ -4,7 +4,7 @@
 import type { Tokenizer } from "@blackmamba/tokenizer";
 import { OptionError } from "../errors.ts";
 import type { ModelState } from "../model-state.ts";
-import { type SamplingOptions, createSampler } from "./sampling.ts";
+import { createSampler, type SamplingOptions } from "./sampling.ts";
 
 /** Options of `generate`. */
 export interface GenerateOptions extends SamplingOptions {

@@ -2,7 +2,7 @@
  * Streams a checkpoint's tensors onto a device, chunk by chunk, after checking that they are the ones the model needs.
  */
 import { type Checkpoint, type CheckpointTensor, decodeTensor, requireTensor } from "@blackmamba/checkpoint";
-import { type DType, type Device, type Tensor, storageLayout } from "@blackmamba/tensor";
+import { type Device, type DType, storageLayout, type Tensor } from "@blackmamba/tensor";
 import { ModelWeightsError } from "../errors.ts";
 import type { Weight } from "./weight.ts";
 import { type ModelTable, weightsOf } from "./weight-table.ts";
@@ -145,7 +145,11 @@ async function widenTensor(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const values = await decodeTensor(source, { signal });
-  await device.write(tensor, form === "-exp" ? values.map((value) => -Math.exp(value)) : values, index * values.byteLength);
+  await device.write(
+    tensor,
+    form === "-exp" ? values.map((value) => -Math.exp(value)) : values,
+    index * values.byteLength,
+  );
 }
 
 function checkShape(checkpoint: Checkpoint, tensor: CheckpointTensor, expected: readonly number[]): void {

@@ -5,7 +5,7 @@ import type { ExpertWeights, RouterWeights } from "@blackmamba/moe";
 import type { MambaWeights } from "@blackmamba/ssm";
 import type { ModelConfig } from "../config/config.ts";
 import type { LayerKind } from "../config/layer-kind.ts";
-import { type Weight, matrix, stack, vector } from "./weight.ts";
+import { matrix, stack, vector, type Weight } from "./weight.ts";
 
 /** The same structure with something else in each place: `Weight` before loading, `Tensor` after. */
 type Each<W, T> = { readonly [K in keyof W]: T | Extract<W[K], undefined> };
@@ -31,7 +31,10 @@ export interface ModelTable<T> {
   /** [vocab] */
   readonly outputBias?: T | undefined;
   readonly finalNorm: { readonly weight: T; readonly bias: T };
-  readonly layers: readonly { readonly mamba?: MambaTable<T> | undefined; readonly experts?: ExpertTable<T> | undefined }[];
+  readonly layers: readonly {
+    readonly mamba?: MambaTable<T> | undefined;
+    readonly experts?: ExpertTable<T> | undefined;
+  }[];
 }
 
 /** Where a checkpoint of this configuration keeps each weight, and of what shape. */
@@ -69,9 +72,7 @@ function mambaTable(config: ModelConfig, at: string): MambaTable<Weight>["mixer"
   // The specification ties these biases to `bias`; the released loader to `add_bias_linear`. Where the two flags
   // disagree, the checkpoint decides.
   const bias = (name: string, size: number) =>
-    projectionBias || linearBias
-      ? { ...vector(name, [size]), optional: projectionBias !== linearBias }
-      : undefined;
+    projectionBias || linearBias ? { ...vector(name, [size]), optional: projectionBias !== linearBias } : undefined;
   return {
     inProj: matrix(`${at}.in_proj.weight`, [2 * inner, hidden]),
     inProjBias: bias(`${at}.in_proj.bias`, 2 * inner),

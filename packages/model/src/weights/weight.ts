@@ -34,5 +34,9 @@ export function vector(name: string, shape: readonly number[], deviceShape = sha
 export function stack(weights: readonly Weight[]): Weight {
   const [first] = weights;
   if (!first) throw new RangeError("stack: no weights");
-  return { ...first, names: weights.flatMap(({ names }) => names), deviceShape: [weights.length, ...first.deviceShape] };
+  return {
+    ...first,
+    names: weights.flatMap(({ names }) => names),
+    deviceShape: [weights.length, ...first.deviceShape],
+  };
 }

@@ -2,7 +2,7 @@
  * `gated-gelu` in plain loops.
  */
 import { gelu } from "@blackmamba/kernels";
-import { type HostOperands, f32 } from "@blackmamba/tensor";
+import { f32, type HostOperands } from "@blackmamba/tensor";
 import type { GatedGeluOperands } from "./gated-gelu.ts";
 
 export function gatedGeluReference(

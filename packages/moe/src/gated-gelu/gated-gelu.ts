@@ -2,7 +2,7 @@
  * out[t, f] = gelu(x[t, f]) · x[t, ffn + f], the gate first;   not gated: out[t, f] = gelu(x[t, f])
  */
 import { expectOperand } from "@blackmamba/kernels";
-import { type Tensor, defineKernel } from "@blackmamba/tensor";
+import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { gatedGeluReference } from "./gated-gelu.reference.ts";
 import { gatedGeluShader } from "./gated-gelu.wgsl.ts";
 

@@ -1,7 +1,7 @@
 /**
  * One thread per element.
  */
-import { GELU, MAIN_PARAMETERS, WORKGROUP_INDEX, spread } from "@blackmamba/kernels";
+import { GELU, MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { Shader } from "@blackmamba/tensor";
 import type { GatedGeluOperands } from "./gated-gelu.ts";
 

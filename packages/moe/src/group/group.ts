@@ -4,7 +4,7 @@
  *   groups[experts + 1 + i] = the i-th token when tokens are sorted by expert
  */
 import { expectOperand } from "@blackmamba/kernels";
-import { type Tensor, defineKernel } from "@blackmamba/tensor";
+import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { groupReference } from "./group.reference.ts";
 import { groupShader } from "./group.wgsl.ts";
 

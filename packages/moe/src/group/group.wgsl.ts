@@ -2,7 +2,7 @@
  * One thread per token or boundary, each counting over all tokens: tokens² comparisons, which for a prompt's chunk is less
  * work than the barriers of a sort, and gives the same order every time.
  */
-import { MAIN_PARAMETERS, WORKGROUP_INDEX, spread } from "@blackmamba/kernels";
+import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { Shader } from "@blackmamba/tensor";
 import type { GroupOperands } from "./group.ts";
 

@@ -2,7 +2,7 @@
  * `route` in plain loops. Gates are rounded to float32 before they are compared: the first of equal ones wins.
  */
 import { sigmoid } from "@blackmamba/kernels";
-import { type HostOperands, f32, u32 } from "@blackmamba/tensor";
+import { f32, type HostOperands, u32 } from "@blackmamba/tensor";
 import type { Gating, RouteOperands } from "./route.ts";
 
 export function routeReference(

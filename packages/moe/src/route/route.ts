@@ -3,7 +3,7 @@
  * expert[t] = argmax(gate[t]), the first of equal values;   scale[t] = gate[t, expert[t]]
  */
 import { expectOperand } from "@blackmamba/kernels";
-import { type Tensor, defineKernel } from "@blackmamba/tensor";
+import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { routeReference } from "./route.reference.ts";
 import { routeShader } from "./route.wgsl.ts";
 

@@ -1,7 +1,7 @@
 /**
  * One thread per token: there are few experts.
  */
-import { MAIN_PARAMETERS, SIGMOID, WORKGROUP_INDEX, spread } from "@blackmamba/kernels";
+import { MAIN_PARAMETERS, SIGMOID, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { Shader } from "@blackmamba/tensor";
 import type { Gating, RouteOperands } from "./route.ts";
 

@@ -2,7 +2,7 @@
  * `causal-conv` in plain loops.
  */
 import { silu } from "@blackmamba/kernels";
-import { type HostOperands, f32 } from "@blackmamba/tensor";
+import { f32, type HostOperands } from "@blackmamba/tensor";
 import type { CausalConvOperands } from "./causal-conv.ts";
 
 export function causalConvReference(operands: HostOperands<CausalConvOperands>, _: unknown, tokens: number): void {

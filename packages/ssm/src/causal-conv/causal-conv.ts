@@ -3,8 +3,9 @@
  *
  * Inputs before the run's first token come from `state`, which afterwards holds the run's last K − 1 inputs.
  */
-import { type Tensor, defineKernel } from "@blackmamba/tensor";
+
 import { expectOperand } from "@blackmamba/kernels";
+import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { causalConvReference } from "./causal-conv.reference.ts";
 import { causalConvShader } from "./causal-conv.wgsl.ts";
 

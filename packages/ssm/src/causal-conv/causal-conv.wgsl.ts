@@ -2,7 +2,7 @@
  * One thread per channel and block of tokens. The state is read by the first block's threads only, which therefore may
  * write it as well; so one dispatch does both, for a prompt and for a single token.
  */
-import { MAIN_PARAMETERS, SILU, WORKGROUP_INDEX, spread } from "@blackmamba/kernels";
+import { MAIN_PARAMETERS, SILU, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { Shader } from "@blackmamba/tensor";
 import type { CausalConvOperands } from "./causal-conv.ts";
 

@@ -2,7 +2,7 @@
  * `selective-scan` in plain loops.
  */
 import { silu } from "@blackmamba/kernels";
-import { type HostOperands, f32 } from "@blackmamba/tensor";
+import { f32, type HostOperands } from "@blackmamba/tensor";
 import type { SelectiveScanOperands } from "./selective-scan.ts";
 
 export function selectiveScanReference(

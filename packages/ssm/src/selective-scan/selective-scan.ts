@@ -5,7 +5,7 @@
  * for t = 0, 1, …, beginning with the state as it is and leaving it as it is after the last token.
  */
 import { expectOperand } from "@blackmamba/kernels";
-import { type Tensor, defineKernel } from "@blackmamba/tensor";
+import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { selectiveScanReference } from "./selective-scan.reference.ts";
 import { selectiveScanShader } from "./selective-scan.wgsl.ts";
 

@@ -1,7 +1,7 @@
 /**
  * One thread per channel: its state stays in registers from the first token to the last.
  */
-import { MAIN_PARAMETERS, SILU, WORKGROUP_INDEX, spread } from "@blackmamba/kernels";
+import { MAIN_PARAMETERS, SILU, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { Binding, Shader, Tensor } from "@blackmamba/tensor";
 import type { SelectiveScanOperands } from "./selective-scan.ts";
 

@@ -1,12 +1,13 @@
 /**
  * The device for machines without a GPU: runs each kernel's plain TypeScript.
  */
-import { type DType, storageLayout } from "../dtype.ts";
+
 import type { Device, PreparedProgram, RunOptions } from "../device.ts";
+import { type DType, storageLayout } from "../dtype.ts";
 import { type DeviceLostError, DisposedError, OutOfMemoryError, ShapeError } from "../errors.ts";
 import { hostTensor } from "../host-tensor.ts";
 import type { Program } from "../program.ts";
-import { type Storage, type Tensor, rowCount, tensorOf } from "../tensor.ts";
+import { rowCount, type Storage, type Tensor, tensorOf } from "../tensor.ts";
 
 /** How long a run may keep the event loop waiting: short enough for Ctrl-C and a progress bar to feel immediate. */
 const MAX_BLOCKED_MS = 30;

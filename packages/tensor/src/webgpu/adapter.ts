@@ -41,6 +41,7 @@ function describeAdapter(adapter: GPUAdapter): FoundAdapter {
   const { vendor, architecture, device, description } = adapter.info;
   const name = [vendor, description || device || architecture].filter(Boolean).join(" ") || "unnamed adapter";
   const software =
-    adapter.info.isFallbackAdapter === true || SOFTWARE_NAMES.test([vendor, architecture, device, description].join(" "));
+    adapter.info.isFallbackAdapter === true ||
+    SOFTWARE_NAMES.test([vendor, architecture, device, description].join(" "));
   return { adapter, name, software };
 }

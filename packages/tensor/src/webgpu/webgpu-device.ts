@@ -2,12 +2,13 @@
  * The WebGPU device, the same in the browser and in Node. Pipelines and bind groups are made when a program is prepared;
  * running one only encodes dispatches, in one compute pass and one submit.
  */
-import { type DType, roundUp, storageLayout } from "../dtype.ts";
+
 import type { Device, PreparedProgram, RunOptions } from "../device.ts";
+import { type DType, roundUp, storageLayout } from "../dtype.ts";
 import { DeviceLostError, DisposedError, KernelError, OutOfMemoryError, ShapeError } from "../errors.ts";
 import type { AdapterTraits, Binding, KernelCall } from "../kernel.ts";
 import type { Program } from "../program.ts";
-import { type Storage, type Tensor, rowCount, tensorOf } from "../tensor.ts";
+import { rowCount, type Storage, type Tensor, tensorOf } from "../tensor.ts";
 import { type FoundAdapter, requireAdapter } from "./adapter.ts";
 import { PipelineCache } from "./pipelines.ts";
 
@@ -135,7 +136,13 @@ export class WebGpuDevice implements Device {
     const byteLength = rows * width * 4;
     const staging = this.#takeStaging(byteLength);
     const encoder = this.gpu.createCommandEncoder({ label: `read ${tensor.label}` });
-    encoder.copyBufferToBuffer((tensor.storage as WebGpuStorage).buffer, tensor.values.byteOffset, staging, 0, byteLength);
+    encoder.copyBufferToBuffer(
+      (tensor.storage as WebGpuStorage).buffer,
+      tensor.values.byteOffset,
+      staging,
+      0,
+      byteLength,
+    );
     this.gpu.queue.submit([encoder.finish()]);
     try {
       await Promise.all([staging.mapAsync(GPUMapMode.READ, 0, byteLength), this.#lastScope]);

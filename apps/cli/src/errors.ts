@@ -1,0 +1,96 @@
+/**
+ * How a command can end other than well, and what is said then. Says nothing about mistakes in models or on devices:
+ * those come from the library, with messages of their own.
+ */
+import { CommanderError } from "commander";
+import type { Io } from "./io.ts";
+
+/** Exit codes: 0 done, 1 a failure, 2 wrong use, 130 interrupted. */
+export type ExitCode = 0 | 1 | 2 | 130;
+
+/** The command line itself is wrong. */
+export class UsageError extends Error {
+  readonly code = "ERR_USAGE";
+
+  constructor(thing: string, expected: string, found: string) {
+    super(`${thing}: expected ${expected}, found ${found}`);
+    this.name = "UsageError";
+  }
+}
+
+/** What is read or written by the command itself, not by the library, fails. */
+export class StreamError extends Error {
+  readonly code = "ERR_STREAM";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "StreamError";
+  }
+}
+
+/** Someone asked the command to stop: nothing is to be said about it. */
+export class StopError extends Error {
+  readonly code = "ERR_STOPPED";
+  readonly exitCode: ExitCode;
+
+  constructor(message: string, exitCode: ExitCode) {
+    super(message);
+    this.name = "StopError";
+    this.exitCode = exitCode;
+  }
+}
+
+/** Codes of the library's errors that a different command line would cure. */
+const WRONG_USE = new Set(["ERR_USAGE", "ERR_OPTION", "ERR_PROMPT"]);
+
+/** Says in one line what went wrong, if anything did, and returns what to exit with. */
+export function reportError(error: unknown, helpCommand: string, io: Pick<Io, "stderr" | "env">): ExitCode {
+  if (error instanceof StopError) return error.exitCode;
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    // Without a command, the help was printed and says more than a line could.
+    if (error.code !== "commander.help") say(`${commanderMessage(error)}; see ${helpCommand}`);
+    return 2;
+  }
+  const code = codeOf(error);
+  if (code === undefined) {
+    // A mistake in this program: name it as such, and the way to learn more.
+    say(`internal error: ${oneLine(messageOf(error))}; set BLACKMAMBA_DEBUG=1 to see where, and please report it`);
+  } else {
+    say(`${oneLine(messageOf(error))}${code === "ERR_USAGE" ? `; see ${helpCommand}` : ""}`);
+  }
+  if (io.env["BLACKMAMBA_DEBUG"] === "1") io.stderr.write(`${stackOf(error)}\n`);
+  return code !== undefined && WRONG_USE.has(code) ? 2 : 1;
+
+  function say(message: string): void {
+    io.stderr.write(`blackmamba: ${message}\n`);
+  }
+}
+
+/** As commander says it, in this program's form, with the cure where it has none. */
+function commanderMessage({ code, message }: CommanderError): string {
+  const text = oneLine(message.replace(/^error: /, "")).replace(/\.$/, "");
+  return code === "commander.excessArguments" && text.includes("'generate'")
+    ? `${text}; put a prompt of several words in quotes`
+    : text;
+}
+
+/** Errors made on purpose carry a code: those of the library, and those of the operating system. */
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : undefined;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}
+
+function oneLine(message: string): string {
+  return message.trim().replaceAll(/\s*\n\s*/g, " ");
+}
+
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : `\ncaused by: ${stackOf(error.cause)}`;
+  return `${error.stack ?? error.message}${cause}`;
+}

@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { UsageError } from "./errors.ts";
+import {
+  parseDevice,
+  parseMaxTokens,
+  parseModelFolder,
+  parseSeed,
+  parseTemperature,
+  parseTopK,
+  parseTopP,
+} from "./options.ts";
+
+/** No number at all, whichever option it is given to. */
+const NO_NUMBERS = [
+  "",
+  " ",
+  "NaN",
+  "Infinity",
+  "-Infinity",
+  "-1",
+  "+1",
+  "1e3x",
+  "0x10",
+  "1,5",
+  "1_000",
+  "one",
+  "--json",
+  " 1",
+  "1\n",
+  "1e999",
+];
+
+describe.each([
+  {
+    option: "--max-tokens",
+    parse: parseMaxTokens,
+    good: { "1": 1, "200": 200, "007": 7, "9007199254740991": Number.MAX_SAFE_INTEGER },
+    bad: ["0", "1.5", "1e3", "9007199254740993"],
+    expected: "a whole number of 1 or more",
+  },
+  {
+    option: "--temperature",
+    parse: parseTemperature,
+    good: { "0": 0, "0.8": 0.8, ".5": 0.5, "1.": 1, "1e-2": 0.01, "2E1": 20 },
+    bad: ["-0.1", "1.2.3", "."],
+    expected: "a number of 0 or more",
+  },
+  {
+    option: "--top-k",
+    parse: parseTopK,
+    good: { "1": 1, "40": 40 },
+    bad: ["0", "1.5", "1e2"],
+    expected: "a whole number of 1 or more",
+  },
+  {
+    option: "--top-p",
+    parse: parseTopP,
+    good: { "1": 1, "0.95": 0.95, "1e-9": 1e-9 },
+    bad: ["0", "0.0", "1.0001", "2"],
+    expected: "a number above 0 and at most 1",
+  },
+  {
+    option: "--seed",
+    parse: parseSeed,
+    good: { "0": 0, "42": 42, "4294967295": 4_294_967_295 },
+    bad: ["4294967296", "1.5", "1e3"],
+    expected: "a whole number from 0 to 4294967295",
+  },
+])("$option", ({ option, parse, good, bad, expected }) => {
+  test.each(Object.entries(good))("takes %j", (text, value) => expect(parse(text)).toBe(value));
+
+  test.each([...NO_NUMBERS, ...bad])("refuses %j, naming itself and its range", (text) => {
+    expect(() => parse(text)).toThrow(UsageError);
+    expect(() => parse(text)).toThrow(`${option}: expected ${expected}, found ${JSON.stringify(text)}`);
+  });
+});
+
+test("--device takes three names", () => {
+  expect(["auto", "webgpu", "cpu"].map(parseDevice)).toEqual(["auto", "webgpu", "cpu"]);
+  for (const text of ["", "gpu", "CPU"]) {
+    expect(() => parseDevice(text)).toThrow(`--device: expected auto, webgpu or cpu, found ${JSON.stringify(text)}`);
+  }
+});
+
+test("--model takes a folder, and is not satisfied with the option that follows it", () => {
+  expect(parseModelFolder("./-model")).toBe("./-model");
+  for (const text of ["", "--json"]) {
+    expect(() => parseModelFolder(text)).toThrow(`--model: expected a folder, found ${JSON.stringify(text)}`);
+  }
+});

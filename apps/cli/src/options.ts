@@ -1,0 +1,62 @@
+/**
+ * Values on the command line: each parser takes the text a user gave and returns the value, or says what was expected.
+ * Strict on purpose: `1e3x`, `0x10` or an empty text is a mistake to name, not a number to guess.
+ */
+import { UsageError } from "./errors.ts";
+import type { DeviceChoice } from "./library.ts";
+
+/** Seeds are 32 bits, as the library's generator has. */
+const MAX_SEED = 2 ** 32 - 1;
+
+/** Decimal only, no sign: no option takes a negative number. */
+const WHOLE_NUMBER = /^\d+$/;
+const NUMBER = /^(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+export function parseMaxTokens(text: string): number {
+  return wholeNumber("--max-tokens", text, 1, Number.MAX_SAFE_INTEGER, "a whole number of 1 or more");
+}
+
+export function parseTemperature(text: string): number {
+  const value = number(text);
+  if (Number.isFinite(value)) return value;
+  throw wrong("--temperature", "a number of 0 or more", text);
+}
+
+export function parseTopK(text: string): number {
+  return wholeNumber("--top-k", text, 1, Number.MAX_SAFE_INTEGER, "a whole number of 1 or more");
+}
+
+export function parseTopP(text: string): number {
+  const value = number(text);
+  if (value > 0 && value <= 1) return value;
+  throw wrong("--top-p", "a number above 0 and at most 1", text);
+}
+
+export function parseSeed(text: string): number {
+  return wholeNumber("--seed", text, 0, MAX_SEED, `a whole number from 0 to ${MAX_SEED}`);
+}
+
+export function parseDevice(text: string): DeviceChoice {
+  if (text === "auto" || text === "webgpu" || text === "cpu") return text;
+  throw wrong("--device", "auto, webgpu or cpu", text);
+}
+
+export function parseModelFolder(text: string): string {
+  // "--model --json": the value was forgotten, and the next option taken for it.
+  if (text !== "" && !text.startsWith("--")) return text;
+  throw wrong("--model", "a folder", text);
+}
+
+function wholeNumber(option: string, text: string, least: number, most: number, expected: string): number {
+  const value = WHOLE_NUMBER.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw wrong(option, expected, text);
+}
+
+function number(text: string): number {
+  return NUMBER.test(text) ? Number(text) : Number.NaN;
+}
+
+function wrong(option: string, expected: string, text: string): UsageError {
+  return new UsageError(option, expected, JSON.stringify(text));
+}

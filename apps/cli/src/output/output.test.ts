@@ -1,0 +1,31 @@
+import { expect, test } from "vitest";
+import { formatTable } from "./table.ts";
+import { formatBytes, formatCount, formatDuration } from "./units.ts";
+
+test.each([
+  [0, "0 bytes"],
+  [999, "999 bytes"],
+  [1_000, "1.0 kB"],
+  [999_949, "999.9 kB"],
+  [999_950, "1.0 MB"],
+  [26_123_456, "26.1 MB"],
+  [5_570_000_000, "5.6 GB"],
+  [2e15, "2000.0 TB"],
+])("%d bytes", (byteLength, text) => expect(formatBytes(byteLength)).toBe(text));
+
+test("counts have separators", () => expect(formatCount(26_123_456)).toBe("26,123,456"));
+
+test.each([
+  [0.4, "0 ms"],
+  [999, "999 ms"],
+  [1_234, "1.23 s"],
+])("%d ms", (durationMs, text) => expect(formatDuration(durationMs)).toBe(text));
+
+test("tables line up, and nothing follows the last word", () => {
+  const rows = [
+    ["a", "1", "x"],
+    ["long", "1,000", ""],
+  ];
+  expect(formatTable(rows, ["left", "right", "left"])).toBe("a         1  x\nlong  1,000\n");
+  expect(formatTable([], ["left"])).toBe("");
+});

@@ -1,0 +1,18 @@
+/**
+ * The library as the commands see it: `@blackmamba/model` and the model that comes along. Imported at the first call
+ * of each, so that `--help` and a wrong option are answered at once.
+ */
+import type { Device as ModelDevice } from "@blackmamba/model";
+import type { Library } from "./library.ts";
+
+const model = () => import("@blackmamba/model");
+
+export const realLibrary: Library = {
+  selectDevice: async (choice) => (await model()).selectDevice(choice),
+  load: async (folder, { device, ...options }) =>
+    // The only devices there are come from `selectDevice` above.
+    (await model()).BlackMamba.load(folder, { ...options, device: device as ModelDevice }),
+  describeModel: async (folder) => (await model()).describeModel(folder),
+  listDevices: async () => (await model()).listDevices(),
+  defaultModelFolder: async () => (await import("@blackmamba/storyteller")).modelFolder,
+};

@@ -1,0 +1,341 @@
+import { describe, expect, test } from "vitest";
+import { run } from "./run.ts";
+import { fakeIo, INTERRUPTED, OUTPUT_CLOSED } from "./testing/fake-io.ts";
+import { DESCRIPTION, DEVICES, fakeLibrary, STORY } from "./testing/fake-library.ts";
+
+/** An error as the library throws them. */
+const coded = (code: string, message: string) => Object.assign(new Error(message), { code });
+
+async function blackmamba(args: string[], io = fakeIo(), library = fakeLibrary()) {
+  const exitCode = await run(args, io, library);
+  return { exitCode, out: io.out(), err: io.err(), errLines: io.err().split("\n").slice(0, -1), library };
+}
+
+describe("generate", () => {
+  test("writes prompt and continuation to stdout, and everything else to stderr, the device first", async () => {
+    const { exitCode, out, errLines, library } = await blackmamba(["generate", "Once", "--max-tokens", "3"]);
+    expect(exitCode).toBe(0);
+    expect(out).toBe("Once, there was a snake\n");
+    expect(errLines[0]).toBe("device cpu: there is no WebGPU adapter");
+    expect(errLines[1]).toMatch(/^loaded 26\.0 MB in \d+ ms$/);
+    expect(errLines[2]).toMatch(/^3 tokens in \d+ ms, the first after \d+ ms, then [\d.]+ tok\/s$/);
+    expect(errLines).toHaveLength(3);
+    expect(library.disposed).toEqual(["model", "device"]);
+  });
+
+  test("ends the last line once", async () => {
+    const { out } = await blackmamba(["generate", "Once"], fakeIo(), fakeLibrary({ pieces: STORY }));
+    expect(out).toBe("Once, there was a snake.\n");
+  });
+
+  test("of a model that has nothing to add is the prompt", async () => {
+    const { exitCode, out, errLines } = await blackmamba(["generate", "Once"], fakeIo(), fakeLibrary({ pieces: [] }));
+    expect(exitCode).toBe(0);
+    expect(out).toBe("Once\n");
+    expect(errLines.at(-1)).toMatch(/^0 tokens in \d+ ms$/);
+  });
+
+  test("passes on what the user said, and nothing else", async () => {
+    const plain = await blackmamba(["generate"]);
+    expect(plain.library.calls.map(({ name }) => name)).toEqual(["selectDevice", "load", "generate"]);
+    expect(plain.library.calls[0]!.arguments).toEqual(["auto"]);
+    expect(plain.library.calls[1]!.arguments).toEqual(["/models/storyteller"]);
+    expect(plain.library.calls[2]!.arguments).toEqual([
+      "Once upon a time",
+      { maxTokens: 200, signal: expect.anything() },
+    ]);
+
+    const sampling = ["--temperature", "0.5", "--top-k", "40", "--top-p", "0.9", "--seed", "7", "--max-tokens", "9"];
+    const full = await blackmamba(["generate", "A", "--device", "webgpu", "--model", "m", ...sampling]);
+    expect(full.library.calls.map(({ arguments: values }) => values)).toEqual([
+      ["webgpu"],
+      ["m"],
+      ["A", { maxTokens: 9, temperature: 0.5, topK: 40, topP: 0.9, seed: 7, signal: expect.anything() }],
+    ]);
+  });
+
+  test.each([
+    ["The dog was\n", "The dog was"],
+    ["The dog was\r\n", "The dog was"],
+    ["two\n\n", "two\n"],
+    ["", ""],
+    ["naïve 🐍", "naïve 🐍"],
+  ])("reads the prompt %j from stdin", async (input, prompt) => {
+    const { library, exitCode } = await blackmamba(["generate", "-"], fakeIo({ input }));
+    expect(exitCode).toBe(0);
+    expect(library.calls.at(-1)!.arguments[0]).toBe(prompt);
+  });
+
+  test("refuses a prompt from stdin that is no text", async () => {
+    const { exitCode, err } = await blackmamba(["generate", "-"], fakeIo({ input: Uint8Array.of(0x61, 0xff) }));
+    expect(exitCode).toBe(1);
+    expect(err).toBe(
+      "blackmamba: standard input: expected UTF-8 text, found other bytes (2 in all); convert it with iconv\n",
+    );
+  });
+
+  test("takes a prompt that looks like an option after --", async () => {
+    const { library } = await blackmamba(["generate", "--", "--seed"]);
+    expect(library.calls.at(-1)!.arguments[0]).toBe("--seed");
+  });
+
+  test("--json prints one object at the end, and no text", async () => {
+    const { exitCode, out, errLines } = await blackmamba(["generate", "Once upon", "--json", "--max-tokens", "2"]);
+    expect(exitCode).toBe(0);
+    expect(out.trimEnd()).not.toContain("\n");
+    expect(JSON.parse(out)).toEqual({
+      prompt: "Once upon",
+      text: ", there was",
+      ids: [0, 1],
+      promptTokens: 2,
+      tokens: 2,
+      stopReason: "length",
+      firstTokenMs: expect.any(Number),
+      durationMs: expect.any(Number),
+      tokensPerSecond: expect.any(Number),
+      device: { kind: "cpu", name: "CPU", software: true, reason: "cpu: there is no WebGPU adapter" },
+      model: "/models/storyteller",
+    });
+    expect(errLines).toHaveLength(3);
+  });
+
+  test("--json tells a text that ended from one that was cut", async () => {
+    const { out } = await blackmamba(["generate", "--json"], fakeIo(), fakeLibrary({ pieces: STORY }));
+    expect(JSON.parse(out)).toMatchObject({ stopReason: "end", tokens: 4 });
+  });
+
+  test("shows a bar while loading only to a terminal, and removes it", async () => {
+    const { err } = await blackmamba(["generate"], fakeIo({ isTTY: true }));
+    expect(err.startsWith("device ")).toBe(true);
+    expect(err).toContain("% of 26.0 MB");
+    expect((await blackmamba(["generate"])).err).not.toContain("%");
+  });
+
+  test("the line about the device is one line", async () => {
+    const library = fakeLibrary({ deviceReason: "cpu: the driver said\n  no" });
+    expect((await blackmamba(["generate"], fakeIo(), library)).errLines[0]).toBe("device cpu: the driver said no");
+  });
+});
+
+describe("stopping", () => {
+  const afterSecondPiece = (reason: typeof INTERRUPTED) =>
+    fakeIo({ onOut: (io) => void (io.out().endsWith(" was") && io.stop(reason)) });
+
+  test("Ctrl-C while generating: what was written stays, a line end, 130, not a word", async () => {
+    const { exitCode, out, errLines } = await blackmamba(["generate", "Once"], afterSecondPiece(INTERRUPTED));
+    expect(exitCode).toBe(130);
+    expect(out).toBe("Once, there was\n");
+    expect(errLines).toHaveLength(2);
+  });
+
+  test("Ctrl-C with --json: the object of what there is", async () => {
+    const io = fakeIo();
+    const library = fakeLibrary({ hangs: "generate" });
+    setTimeout(() => io.stop(INTERRUPTED), 10);
+    const { exitCode, out } = await blackmamba(["generate", "--json"], io, library);
+    expect(exitCode).toBe(130);
+    expect(JSON.parse(out)).toMatchObject({ stopReason: "interrupted", tokens: 0 });
+  });
+
+  test.each(["selectDevice", "load"] as const)("Ctrl-C during %s: 130, not a word", async (hangs) => {
+    const io = fakeIo();
+    setTimeout(() => io.stop(INTERRUPTED), 10);
+    const { exitCode, out, err } = await blackmamba(["generate", "Once"], io, fakeLibrary({ hangs }));
+    expect(exitCode).toBe(130);
+    expect(out).toBe("");
+    expect(err).toBe(hangs === "load" ? "device cpu: there is no WebGPU adapter\n" : "");
+  });
+
+  test("Ctrl-C while waiting for a prompt", async () => {
+    const io = fakeIo();
+    setTimeout(() => io.stop(INTERRUPTED), 10);
+    expect((await blackmamba(["generate", "-"], io)).exitCode).toBe(130);
+  });
+
+  test("an error that follows an interruption is not reported", async () => {
+    const io = fakeIo();
+    io.stop(INTERRUPTED);
+    const library = fakeLibrary({ errors: { load: new DOMException("aborted", "AbortError") } });
+    expect(await blackmamba(["generate"], io, library)).toMatchObject({ exitCode: 130, err: "" });
+  });
+
+  test("a reader that goes away ends the run quietly", async () => {
+    const { exitCode, errLines } = await blackmamba(["generate", "Once"], afterSecondPiece(OUTPUT_CLOSED));
+    expect(exitCode).toBe(0);
+    expect(errLines).toHaveLength(2);
+  });
+});
+
+describe("info", () => {
+  test("shows the configuration, the parameters, the bytes and the layers", async () => {
+    const { exitCode, out, err, library } = await blackmamba(["info", "--model", "m"]);
+    expect(exitCode).toBe(0);
+    expect(err).toBe("");
+    expect(library.calls).toEqual([{ name: "describeModel", arguments: ["m"] }]);
+    expect(out).toBe(`model       m
+parameters  26,000,123, of which 8,000,456 active per token
+weights     27.7 MB (27,654,321 bytes) in m/model.safetensors
+tensors     12 f32, 109 q8_0
+tokenizer   tokenizer.json
+
+hidden  256
+vocab   8192
+gating  sigmoid
+gated   true
+
+layer  kind                  parameters   active   weights
+    0  r     Mamba              433,000  433,000  460.0 kB
+    1  8     MoE, 8 experts   3,541,000  444,000    3.8 MB
+`);
+  });
+
+  test("--json prints the description", async () => {
+    const { out } = await blackmamba(["info", "--json"]);
+    expect(JSON.parse(out)).toEqual(JSON.parse(JSON.stringify({ model: "/models/storyteller", ...DESCRIPTION })));
+  });
+});
+
+describe("devices", () => {
+  test("says what is there, which one auto takes, and why", async () => {
+    const { exitCode, out, err } = await blackmamba(["devices"]);
+    expect(exitCode).toBe(0);
+    expect(err).toBe("");
+    expect(out).toBe(`*  webgpu  Some GPU     usable      the default: a hardware GPU
+   webgpu  Another GPU  not usable  its driver is too old
+   cpu     CPU          usable      used when asked for by name
+
+* what --device auto takes
+
+webgpu: Some GPU
+maxBufferSize                    2.1 GB
+maxStorageBuffersPerShaderStage  10
+features                         shader-f16, subgroups
+`);
+  });
+
+  test("--json prints the list", async () => {
+    const { out } = await blackmamba(["devices", "--json"]);
+    expect(JSON.parse(out)).toEqual(JSON.parse(JSON.stringify(DEVICES)));
+  });
+});
+
+describe("help", () => {
+  test.each([["--help"], ["generate", "--help"], ["info", "--help"], ["devices", "--help"], ["help", "generate"]])(
+    "%s %s",
+    async (...args) => {
+      const { exitCode, out, err, library } = await blackmamba(args);
+      expect(exitCode).toBe(0);
+      expect(out).toContain("Usage: blackmamba");
+      expect(out).toContain("Examples:");
+      expect(err).toBe("");
+      expect(library.calls).toEqual([]);
+    },
+  );
+
+  test("--version", async () => {
+    expect((await blackmamba(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\S*\n$/);
+  });
+});
+
+describe("wrong use: one line, exit code 2, and nothing is loaded", () => {
+  test.each<[string[], string]>([
+    [
+      ["generate", "--max-tokens", "-1"],
+      '--max-tokens: expected a whole number of 1 or more, found "-1"; see blackmamba generate --help',
+    ],
+    [
+      ["generate", "--top-p=2"],
+      '--top-p: expected a number above 0 and at most 1, found "2"; see blackmamba generate --help',
+    ],
+    [["generate", "--seed"], "option '--seed <number>' argument missing; see blackmamba generate --help"],
+    [["generate", "--model", "--json"], '--model: expected a folder, found "--json"; see blackmamba generate --help'],
+    [
+      ["generate", "--device", "tpu"],
+      '--device: expected auto, webgpu or cpu, found "tpu"; see blackmamba generate --help',
+    ],
+    [["generate", "--sed", "1"], "unknown option '--sed' (Did you mean --seed?); see blackmamba generate --help"],
+    [
+      ["generate", "Once", "upon"],
+      "too many arguments for 'generate'. Expected 1 argument but got 2; put a prompt of several words in quotes; see blackmamba generate --help",
+    ],
+    [["info", "m"], "too many arguments for 'info'. Expected 0 arguments but got 1; see blackmamba info --help"],
+    [["devices", "--model", "m"], "unknown option '--model'; see blackmamba devices --help"],
+    [["generat"], "unknown command 'generat' (Did you mean generate?); see blackmamba --help"],
+  ])("%j", async (args, message) => {
+    const { exitCode, out, err, library } = await blackmamba(args);
+    expect(err).toBe(`blackmamba: ${message}\n`);
+    expect(exitCode).toBe(2);
+    expect(out).toBe("");
+    expect(library.calls).toEqual([]);
+  });
+
+  test("no command: the help, on stderr", async () => {
+    const { exitCode, out, err } = await blackmamba([]);
+    expect(exitCode).toBe(2);
+    expect(out).toBe("");
+    expect(err).toContain("Usage: blackmamba");
+  });
+
+  test.each(["ERR_OPTION", "ERR_PROMPT"])("%s from the library", async (code) => {
+    const library = fakeLibrary({ errors: { generate: coded(code, "option topK: expected less") } });
+    const { exitCode, errLines } = await blackmamba(["generate"], fakeIo(), library);
+    expect(exitCode).toBe(2);
+    expect(errLines.at(-1)).toBe("blackmamba: option topK: expected less");
+  });
+});
+
+describe("failures: one line, exit code 1", () => {
+  test.each(["selectDevice", "load", "generate"] as const)("of %s", async (step) => {
+    const library = fakeLibrary({
+      errors: { [step]: coded("ERR_MODEL_FILE", "m/config.json: expected a file,\n  found none") },
+    });
+    const { exitCode, out, errLines } = await blackmamba(["generate"], fakeIo(), library);
+    expect(exitCode).toBe(1);
+    expect(out).toBe("");
+    expect(errLines.at(-1)).toBe("blackmamba: m/config.json: expected a file, found none");
+  });
+
+  test("in the midst of a text ends its line", async () => {
+    const library = fakeLibrary({ errors: { advance: coded("ERR_DEVICE_LOST", "the device went away") } });
+    const { exitCode, out, errLines } = await blackmamba(["generate", "Once"], fakeIo(), library);
+    expect(exitCode).toBe(1);
+    expect(out).toBe("Once, there\n");
+    expect(errLines.at(-1)).toBe("blackmamba: the device went away");
+  });
+
+  test("of info and devices", async () => {
+    const error = coded("ERR_MODEL_FILE", "no");
+    const library = () => fakeLibrary({ errors: { describeModel: error, listDevices: error } });
+    expect(await blackmamba(["info"], fakeIo(), library())).toMatchObject({
+      exitCode: 1,
+      err: "blackmamba: no\n",
+      out: "",
+    });
+    expect(await blackmamba(["devices"], fakeIo(), library())).toMatchObject({ exitCode: 1, err: "blackmamba: no\n" });
+  });
+
+  test("an error nobody thought of is called what it is, and the way to its place is named", async () => {
+    const library = () => fakeLibrary({ errors: { load: new TypeError("x is not a function") } });
+    const plain = await blackmamba(["generate"], fakeIo(), library());
+    expect(plain.exitCode).toBe(1);
+    expect(plain.errLines.at(-1)).toBe(
+      "blackmamba: internal error: x is not a function; set BLACKMAMBA_DEBUG=1 to see where, and please report it",
+    );
+    const debug = await blackmamba(["generate"], fakeIo({ env: { BLACKMAMBA_DEBUG: "1" } }), library());
+    expect(debug.err).toMatch(/TypeError: x is not a function\n {4}at /);
+  });
+
+  test("with BLACKMAMBA_DEBUG=1 the cause is told too", async () => {
+    const error = Object.assign(new Error("outer", { cause: new Error("inner") }), { code: "ERR_X" });
+    const library = fakeLibrary({ errors: { load: error } });
+    const { err } = await blackmamba(["generate"], fakeIo({ env: { BLACKMAMBA_DEBUG: "1" } }), library);
+    expect(err).toContain("caused by: Error: inner\n");
+  });
+
+  test.each([new Error(""), "text", null])("also %j", async (thrown) => {
+    const library = fakeLibrary({ errors: { load: thrown } });
+    const { exitCode, errLines } = await blackmamba(["generate"], fakeIo(), library);
+    expect(exitCode).toBe(1);
+    expect(errLines.at(-1)).toMatch(/^blackmamba: internal error: ./);
+  });
+});

@@ -1,0 +1,122 @@
+/** A library that loads nothing and always tells the same story. For tests only. */
+import type { DeviceListing, Library, LoadOptions, Model, ModelDescription, SamplingOptions } from "../library.ts";
+
+export interface FakeLibrary extends Library {
+  /** What the commands asked for, in order. */
+  readonly calls: { readonly name: string; readonly arguments: readonly unknown[] }[];
+  /** Names of what was disposed, in order. */
+  readonly disposed: string[];
+}
+
+/** Ids 0, 1, 2 … */
+export const STORY = [", there", " was", " a snake", ".\n"] as const;
+
+/** `advance` is between the first token and the second. */
+type Step = "selectDevice" | "load" | "generate" | "advance" | "describeModel" | "listDevices";
+
+export interface FakeLibraryOptions {
+  /** Pieces of the story after which the model ends the text. Default: it goes on forever. */
+  readonly pieces?: readonly string[];
+  /** Thrown by what it is named after. */
+  readonly errors?: Partial<Record<Step, unknown>>;
+  /** Waits forever instead. */
+  readonly hangs?: "selectDevice" | "load" | "generate";
+  readonly deviceReason?: string;
+  readonly devices?: readonly DeviceListing[];
+}
+
+export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
+  const { errors = {}, hangs, pieces, deviceReason = "cpu: there is no WebGPU adapter", devices = DEVICES } = options;
+  const calls: FakeLibrary["calls"] = [];
+  const disposed: string[] = [];
+  const device = {
+    kind: "cpu",
+    name: "CPU",
+    software: true,
+    dispose: async () => void disposed.push("device"),
+  } as const;
+
+  async function step(name: Step, ...values: unknown[]): Promise<void> {
+    calls.push({ name, arguments: values });
+    if (errors[name] !== undefined) throw errors[name];
+    if (hangs === name) await new Promise(() => {});
+  }
+
+  const model: Model = {
+    tokenizer: { encodePrompt: (text) => text.split(" ").map((_, id) => id) },
+    parameters: { total: 100, active: 60 },
+    async *generate(prompt: string, sampling: SamplingOptions) {
+      await step("generate", prompt, sampling);
+      for (let id = 0; id < sampling.maxTokens && (pieces === undefined || id < pieces.length); id += 1) {
+        if (id === 1 && errors.advance !== undefined) throw errors.advance;
+        yield { id, text: (pieces ?? STORY)[id % (pieces ?? STORY).length]! };
+      }
+    },
+    dispose: async () => void disposed.push("model"),
+  };
+
+  return {
+    calls,
+    disposed,
+    async selectDevice(choice) {
+      await step("selectDevice", choice);
+      return { device, reason: deviceReason };
+    },
+    async load(folder: string, { onProgress }: LoadOptions) {
+      await step("load", folder);
+      for (const loadedBytes of [0, 13_000_000, 26_000_000]) onProgress({ loadedBytes, totalBytes: 26_000_000 });
+      return model;
+    },
+    async describeModel(folder) {
+      await step("describeModel", folder);
+      return DESCRIPTION;
+    },
+    async listDevices() {
+      await step("listDevices");
+      return devices;
+    },
+    defaultModelFolder: async () => "/models/storyteller",
+  };
+}
+
+export const DESCRIPTION: ModelDescription = {
+  config: { hidden: 256, vocab: 8192, gating: "sigmoid", gated: true, layers: ["r", "8"], trainedLength: undefined },
+  parameters: { total: 26_000_123, active: 8_000_456 },
+  byteLength: 27_654_321,
+  layers: [
+    { index: 0, kind: "r", description: "Mamba", parameters: 433_000, activeParameters: 433_000, byteLength: 460_000 },
+    {
+      index: 1,
+      kind: "8",
+      description: "MoE, 8 experts",
+      parameters: 3_541_000,
+      activeParameters: 444_000,
+      byteLength: 3_760_000,
+    },
+  ],
+  weightsName: "m/model.safetensors",
+  hasTokenizer: true,
+  dtypes: { f32: 12, q8_0: 109 },
+};
+
+export const DEVICES: readonly DeviceListing[] = [
+  {
+    kind: "webgpu",
+    name: "Some GPU",
+    software: false,
+    usable: true,
+    default: true,
+    reason: "the default: a hardware GPU",
+    limits: { maxBufferSize: 2_147_483_648, maxStorageBuffersPerShaderStage: 10 },
+    features: ["shader-f16", "subgroups"],
+  },
+  {
+    kind: "webgpu",
+    name: "Another GPU",
+    software: false,
+    usable: false,
+    default: false,
+    reason: "its driver is\ntoo old",
+  },
+  { kind: "cpu", name: "CPU", software: true, usable: true, default: false, reason: "used when asked for by name" },
+];

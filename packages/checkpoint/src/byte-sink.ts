@@ -1,0 +1,14 @@
+/**
+ * Where a written file's bytes go, one piece after another. A `WritableStreamDefaultWriter` is one already, such as that
+ * of a browser's `FileSystemFileHandle`. Not here: files by path, which need Node, see `node.ts`.
+ */
+
+/** Takes bytes in order. Exactly one of `close` and `abort` ends it. */
+export interface ByteSink {
+  /** Takes the bytes; they may change once the promise has resolved. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Makes what was written final. */
+  close(): Promise<void>;
+  /** Drops what was written. */
+  abort(reason?: unknown): Promise<void>;
+}

@@ -1,0 +1,40 @@
+/** Reads, quantises and writes model checkpoints by byte range. Files by path are in `@blackmamba/checkpoint/node`. */
+
+export type { ByteSink } from "./byte-sink.ts";
+export {
+  type ByteSource,
+  type ByteSourceLike,
+  blobSource,
+  bytesSource,
+  checkRange,
+  type ReadOptions,
+  toByteSource,
+} from "./byte-source.ts";
+export {
+  type Checkpoint,
+  type CheckpointTensor,
+  type ChunkOptions,
+  DEFAULT_CHUNK_BYTE_LENGTH,
+  requireTensor,
+  type TensorChunk,
+} from "./checkpoint.ts";
+export { decodeTensor } from "./decode-tensor.ts";
+export * from "./errors.ts";
+export { openCheckpoint } from "./open-checkpoint.ts";
+export { dequantizeQ8_0, type QuantizedBlocks, quantizeQ8_0 } from "./quantize.ts";
+export { quantizedTensor } from "./quantized-tensor.ts";
+export { openSafetensors } from "./safetensors/safetensors-checkpoint.ts";
+export {
+  type WritableTensor,
+  type WriteSafetensorsOptions,
+  writeSafetensors,
+} from "./safetensors/write-safetensors.ts";
+export { type TensorInfo, tensorFromBytes, tensorFromChunks } from "./tensor-from.ts";
+export {
+  PickledGlobal,
+  type PickleGlobals,
+  PLAIN_GLOBALS,
+  type ReadPickleOptions,
+  readPickle,
+} from "./torch/pickle.ts";
+export { openTorchCheckpoint } from "./torch/torch-checkpoint.ts";

@@ -1,0 +1,92 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { createFileSink, listFolder, openFile } from "./node.ts";
+import { openCheckpoint } from "./open-checkpoint.ts";
+import { writeSafetensors } from "./safetensors/write-safetensors.ts";
+import { tensorFromBytes } from "./tensor-from.ts";
+import { codedError } from "./testing/expect-error.ts";
+import { goldenPath } from "./testing/golden.ts";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "checkpoint-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe("openFile", () => {
+  it("opens a checkpoint by path", async () => {
+    const source = await openFile(goldenPath("blackmamba", "pytorch_model.bin"));
+    const checkpoint = await openCheckpoint(source);
+    expect(checkpoint.name).toBe("pytorch_model.bin");
+    expect((await checkpoint.tensors.get("decoder.final_layernorm.weight")?.read())?.byteLength).toBe(128);
+    await checkpoint.close();
+    expect((await codedError(source.read(0, 1))).code).toBe("ERR_CHECKPOINT_SOURCE_READ");
+  });
+
+  it("reads exactly the range, and refuses one beyond the end", async () => {
+    const path = join(folder, "bytes");
+    await writeFile(path, Uint8Array.of(1, 2, 3, 4));
+    const source = await openFile(path);
+    expect([...(await source.read(1, 2))]).toEqual([2, 3]);
+    expect((await codedError(source.read(3, 2))).code).toBe("ERR_CHECKPOINT_TRUNCATED");
+    await writeFile(path, Uint8Array.of(1));
+    expect((await codedError(source.read(1, 2))).code).toBe("ERR_CHECKPOINT_TRUNCATED");
+    const signal = AbortSignal.abort(new Error("enough"));
+    await expect(source.read(0, 1, { signal })).rejects.toThrow("enough");
+    await source.close?.();
+  });
+
+  it("says so when there is no such file, or it is none", async () => {
+    const missing = await codedError(openFile(join(folder, "missing.bin")));
+    expect(missing.code).toBe("ERR_CHECKPOINT_SOURCE_READ");
+    expect(missing.message).toContain("ENOENT");
+    expect((await codedError(openFile(folder))).message).toContain("a file expected");
+  });
+});
+
+describe("listFolder", () => {
+  it("gives the names, sorted", async () => {
+    for (const name of ["b", "a"]) await writeFile(join(folder, name), "");
+    expect(await listFolder(folder)).toEqual(["a", "b"]);
+  });
+
+  it("refuses what is no folder", async () => {
+    await writeFile(join(folder, "file"), "");
+    expect((await codedError(listFolder(join(folder, "file")))).message).toContain("a folder expected");
+    expect((await codedError(listFolder(join(folder, "missing")))).message).toContain("no such folder");
+  });
+});
+
+describe("createFileSink", () => {
+  const tensor = tensorFromBytes({ name: "a", dtype: "f32", shape: [2] }, Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+
+  it("writes a file under its name, and nothing else", async () => {
+    const path = join(folder, "model.safetensors");
+    await writeSafetensors([tensor], await createFileSink(path));
+    expect(await readdir(folder)).toEqual(["model.safetensors"]);
+    const checkpoint = await openCheckpoint(await openFile(path));
+    expect([...((await checkpoint.tensors.get("a")?.read()) ?? [])]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    await checkpoint.close();
+  });
+
+  it("leaves what was there until it is finished, and for good when it fails", async () => {
+    const path = join(folder, "model.safetensors");
+    await writeFile(path, "before");
+    const sink = await createFileSink(path);
+    await sink.write(Uint8Array.of(1, 2, 3));
+    expect(await readFile(path, "utf8")).toBe("before");
+    await sink.abort();
+    const failing = { ...tensor, shape: [3] };
+    await codedError(writeSafetensors([failing], await createFileSink(path)));
+    expect(await readdir(folder)).toEqual(["model.safetensors"]);
+    expect(await readFile(path, "utf8")).toBe("before");
+  });
+
+  it("says so when the folder does not exist", async () => {
+    const error = await codedError(createFileSink(join(folder, "no", "model.safetensors")));
+    expect(error.code).toBe("ERR_CHECKPOINT_SINK_WRITE");
+    expect(error.message).toContain("ENOENT");
+  });
+});

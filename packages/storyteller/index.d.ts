@@ -1,0 +1,5 @@
+/** URL of the model's folder, ending in a slash; append `config.json`, `model.safetensors` or `tokenizer.json`. */
+export declare const modelUrl: URL;
+
+/** Path of the model's folder in Node; elsewhere the path of `modelUrl`. */
+export declare const modelFolder: string;

@@ -1,0 +1,65 @@
+/**
+ * The one door to `@huggingface/tokenizers`: the classes this package uses and the members it relies on.
+ * Written out because the library's declarations import one another without file extensions, which TypeScript
+ * cannot follow from an ES module; without this file everything below would silently be `any`.
+ */
+import * as library from "@huggingface/tokenizers";
+
+export interface LibraryTokenizer {
+  readonly pre_tokenizer: PreTokenizer | null;
+  readonly model: LibraryModel;
+  readonly decoder: Decoder | null;
+  tokenize(text: string, options: { add_special_tokens: boolean }): string[];
+  token_to_id(token: string): number | undefined;
+  id_to_token(id: number): string | undefined;
+}
+
+export interface LibraryModel {
+  /** By id, with holes where the file leaves ids out. */
+  readonly vocab: readonly (string | undefined)[];
+  readonly unk_token_id?: number | undefined;
+  readonly end_of_word_suffix?: string | null | undefined;
+}
+
+export interface PreTokenizer {
+  pre_tokenize_text(text: string, options?: object): string[];
+}
+
+export interface ByteLevelPreTokenizer extends PreTokenizer {
+  pattern: RegExp;
+}
+
+export interface SequencePreTokenizer extends PreTokenizer {
+  readonly tokenizers: readonly (PreTokenizer | null)[];
+}
+
+export interface Decoder {
+  readonly config: { readonly type: string };
+  decode_chain(tokens: string[]): string[];
+}
+
+/** `config.type` is "Sequence". */
+export interface SequenceDecoder extends Decoder {
+  readonly decoders: readonly Decoder[];
+}
+
+/** `config.type` is "Strip". */
+export interface StripDecoder extends Decoder {
+  readonly content: string;
+  readonly start: number;
+  readonly stop: number;
+}
+
+type Class<Instance> = abstract new (...args: never) => Instance;
+
+interface Library {
+  readonly Tokenizer: new (tokenizerJson: object, config: object) => LibraryTokenizer;
+  readonly ByteLevelPreTokenizer: Class<ByteLevelPreTokenizer>;
+  readonly SequencePreTokenizer: Class<SequencePreTokenizer>;
+}
+
+export const {
+  Tokenizer: LibraryTokenizer,
+  ByteLevelPreTokenizer,
+  SequencePreTokenizer,
+} = library as unknown as Library;

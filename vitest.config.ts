@@ -1,0 +1,85 @@
+/**
+ * Where the tests run: in Node, and in a real browser. Both have the CPU device and WebGPU, the latter on a software
+ * adapter unless BLACKMAMBA_TEST_ADAPTER=system asks for the machine's own.
+ *
+ * A test learns its devices from vitest's `inject("devices")`, never from the environment.
+ */
+import { playwright } from "@vitest/browser-playwright";
+import { defaultClientConditions, defaultServerConditions } from "vite";
+import { defineConfig } from "vitest/config";
+import { isSoftwareAdapterSupported, prepareSoftwareAdapter, usesSystemAdapter } from "./scripts/software-adapter.mjs";
+
+const isWebgpuOff = process.env["BLACKMAMBA_NO_WEBGPU"] === "1";
+const devices: ("cpu" | "webgpu")[] = isWebgpuOff ? ["cpu"] : ["cpu", "webgpu"];
+const software = isWebgpuOff || !isSoftwareAdapterSupported() ? undefined : await prepareSoftwareAdapter();
+
+/** Workspace packages resolve to their TypeScript: tests need no build, and cannot test a stale one. */
+const sourceCondition = "@blackmamba/source";
+
+// Two files at a time, and minutes for one test: the GPU is software.
+const limits = { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 2 };
+
+const chromiumArgs = [
+  "--no-sandbox",
+  "--enable-unsafe-webgpu",
+  "--disable-gpu-sandbox",
+  // Nothing leaves the machine.
+  "--disable-quic",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+  "--no-pings",
+  ...(usesSystemAdapter() ? ["--enable-features=Vulkan"] : ["--use-webgpu-adapter=swiftshader"]),
+];
+
+const node = defineConfig({
+  ssr: { resolve: { conditions: [sourceCondition, ...defaultServerConditions] } },
+  resolve: { conditions: [sourceCondition, ...defaultServerConditions] },
+  test: {
+    ...limits,
+    name: "node",
+    include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "scripts/**/*.test.mjs"],
+    // One process per file: two WebGPU devices in one process, or much work before the first dispatch, can abort Dawn.
+    pool: "forks",
+    isolate: true,
+    // In the environment from the start of each process: the dynamic linker reads it only then.
+    env: usesSystemAdapter() ? {} : { ...software?.nodeEnvironment },
+    provide: { devices },
+    sequence: { groupOrder: 0 },
+  },
+});
+
+const chromium = defineConfig({
+  // The root is the repository, so `fetch("/fixtures/…")` answers with the file's bytes.
+  publicDir: false,
+  resolve: { conditions: [sourceCondition, ...defaultClientConditions] },
+  // Dawn for Node: never for a browser.
+  optimizeDeps: { exclude: ["webgpu"] },
+  test: {
+    ...limits,
+    include: ["packages/{tensor,kernels,ssm,moe,model,tokenizer}/src/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/*.node.test.ts"],
+    provide: { devices },
+    // After the other project: together they would share two processors.
+    sequence: { groupOrder: 1 },
+    fileParallelism: false,
+    maxWorkers: 1,
+    browser: {
+      enabled: true,
+      headless: true,
+      ui: false,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: {
+          ...(software ? { executablePath: software.chromium } : {}),
+          args: chromiumArgs,
+          env: { ...(process.env as Record<string, string>), ...software?.chromiumEnvironment },
+        },
+      }),
+      instances: [{ browser: "chromium", name: "chromium" }],
+    },
+  },
+});
+
+export default defineConfig({ test: { projects: isWebgpuOff ? [node] : [node, chromium] } });
