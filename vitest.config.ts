@@ -58,7 +58,7 @@ const chromium = defineConfig({
   optimizeDeps: { exclude: ["webgpu"] },
   test: {
     ...limits,
-    include: ["packages/{tensor,kernels,ssm,moe,model,tokenizer}/src/**/*.test.ts"],
+    include: ["packages/{tensor,kernels,ssm,moe,model,tokenizer,testing}/src/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/*.node.test.ts"],
     provide: { devices },
     // After the other project: together they would share two processors.

@@ -8,7 +8,7 @@ import {
   openCheckpoint,
   toByteSource,
 } from "@blackmamba/checkpoint";
-import { createTokenizer, type Tokenizer } from "@blackmamba/tokenizer";
+import { createTokenizer, type Tokenizer, TokenizerError } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "./config/config.ts";
 import { ModelConfigError, ModelFileError } from "./errors.ts";
 
@@ -69,27 +69,42 @@ async function openFolder(path: string): Promise<ModelParts> {
         "give the folder that holds the model's files",
     );
   };
-  const open = (name: string): Promise<ByteSource> => openFile(`${path.replace(/[\\/]$/, "")}/${name}`);
-  const optional = async (name: string) => (files.includes(name) ? open(name) : undefined);
-  const [configFile, weightsFile] = [
-    required("config.json", ["config.json"]),
-    required("the weights' file", WEIGHTS_FILES),
-  ];
-  return {
-    config: await open(configFile),
-    tokenizer: await optional("tokenizer.json"),
-    tokenizerConfig: await optional("tokenizer_config.json"),
-    weights: await open(weightsFile),
+  const configFile = required("config.json", ["config.json"]);
+  const weightsFile = required("the weights' file", WEIGHTS_FILES);
+  const opened: ByteSource[] = [];
+  const open = async (name: string): Promise<ByteSource> => {
+    const source = await openFile(`${path.replace(/[\\/]+$/, "")}/${name}`);
+    opened.push(source);
+    return source;
   };
+  const optional = async (name: string) => (files.includes(name) ? open(name) : undefined);
+  try {
+    return {
+      config: await open(configFile),
+      tokenizer: await optional("tokenizer.json"),
+      tokenizerConfig: await optional("tokenizer_config.json"),
+      weights: await open(weightsFile),
+    };
+  } catch (error) {
+    await Promise.all(opened.map(close));
+    throw error;
+  }
 }
 
 async function openTokenizer(parts: ModelParts, signal: AbortSignal | undefined): Promise<Tokenizer | undefined> {
   if (!parts.tokenizer) return undefined;
-  const [json, config] = await Promise.all([
-    readJson(parts.tokenizer, "tokenizer.json", signal),
-    parts.tokenizerConfig && readJson(parts.tokenizerConfig, "tokenizer_config.json", signal),
-  ]);
-  return createTokenizer(json, config);
+  const json = await readJson(parts.tokenizer, "tokenizer.json", signal);
+  const config = parts.tokenizerConfig && (await readJson(parts.tokenizerConfig, "tokenizer_config.json", signal));
+  try {
+    return createTokenizer(json, config);
+  } catch (cause) {
+    // The tokenizer knows its files by their usual names only; here they have paths.
+    if (!(cause instanceof TokenizerError)) throw cause;
+    const message = cause.message
+      .replace(/^tokenizer\.json/, nameOf(parts.tokenizer, "tokenizer.json"))
+      .replace(/^tokenizer_config\.json/, nameOf(parts.tokenizerConfig, "tokenizer_config.json"));
+    throw new ModelFileError(message, { cause });
+  }
 }
 
 /** Parses a JSON file; what is parsed already is returned as it is. */
@@ -104,7 +119,8 @@ async function readJson(
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new ModelConfigError(`${source.name}: expected JSON, found something else: ${(cause as Error).message}`, {
+    const found = `something else (${(cause as Error).message})`;
+    throw new ModelConfigError(`${source.name}: expected JSON, found ${found}; mend it, or download it again`, {
       cause,
     });
   }

@@ -1,1 +1,9 @@
-export {};
+/**
+ * What the tests of several packages share.
+ *
+ * @packageDocumentation
+ */
+export { type TestDevice, testDevices, testDeviceVariants } from "./devices.ts";
+export { readFixture, readJsonFixture, readRepositoryFile } from "./fixtures.ts";
+export { type KernelCase, type TensorMaker, testKernel } from "./kernel-test.ts";
+export { expectClose, randomNumbers, relativeError, rowArgmax } from "./numbers.ts";

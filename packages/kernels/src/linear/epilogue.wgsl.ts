@@ -8,7 +8,7 @@ import type { LinearOperands, LinearParams } from "./linear.ts";
 /** Declares `fn finish(sum: f32, token: u32, matrix: u32, output: u32)`. `matrix` counts within the bound stack. */
 export function epilogue(
   { out, bias, scale }: LinearOperands,
-  { activation, accumulate }: LinearParams,
+  { activation, accumulate, firstExpert = 0 }: LinearParams,
 ): { bindings: Binding[]; code: string } {
   const bindings: Binding[] = [{ name: "out", tensor: out, access: "read_write", type: "array<f32>" }];
   if (bias) bindings.push({ name: "bias", tensor: bias, access: "read", type: "array<f32>" });
@@ -17,7 +17,7 @@ export function epilogue(
   const code = `${activation === "softplus" ? SOFTPLUS : ""}
 fn finish(sum: f32, token: u32, matrix: u32, output: u32) {
   var value = sum;
-  ${bias ? `value += bias[${bias.offset}u + matrix * ${outputs}u + output];` : ""}
+  ${bias ? `value += bias[${bias.offset}u + (${firstExpert}u + matrix) * ${outputs}u + output];` : ""}
   ${activation === "softplus" ? "value = softplus(value);" : ""}
   ${scale ? "value *= scale[token];" : ""}
   let at = ${out.offset}u + token * ${out.rowStride}u + output;

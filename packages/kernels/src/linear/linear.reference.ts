@@ -13,12 +13,13 @@ export function linearReference(operands: HostOperands<LinearOperands>, params: 
   const [biasData, scaleData] = [bias && f32(bias), scale && f32(scale)];
   const weightRow = rowReader(weights);
   const sums = new Float64Array(tokens);
+  const { firstExpert = 0 } = params;
 
-  for (const [matrix, members] of tokensByMatrix(weights, expert, params.firstExpert ?? 0, tokens)) {
+  for (const [matrix, members] of tokensByMatrix(weights, expert, firstExpert, tokens)) {
     const starts = members.map((t) => x.offset + t * x.rowStride);
     for (let n = 0; n < outputs; n++) {
       multiply(weightRow(matrix * outputs + n), inputs, xData, starts, sums);
-      const b = biasData && bias ? biasData[bias.offset + matrix * outputs + n] : 0;
+      const b = biasData && bias ? biasData[bias.offset + (firstExpert + matrix) * outputs + n] : 0;
       for (let i = 0; i < members.length; i++) {
         const t = members[i];
         let value = sums[i] + b;

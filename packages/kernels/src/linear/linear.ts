@@ -19,7 +19,7 @@ export type LinearOperands = {
   readonly x: Tensor;
   /** [outputs, inputs], or [experts, outputs, inputs]; any float type */
   readonly weights: Tensor;
-  /** f32 [outputs], or [experts, outputs] */
+  /** f32 [outputs], or [experts, outputs] with all experts, also those before and after the bound stack */
   readonly bias?: Tensor | undefined;
   /** u32 [tokens]: each token's matrix; required with a stack of matrices */
   readonly expert?: Tensor | undefined;
@@ -50,7 +50,7 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
     expectOperand("linear", "out", out, ["f32"], [undefined, undefined], { view: true });
     expectOperand("linear", "x", x, ["f32"], [tokens, undefined], { view: true });
     expectOperand("linear", "weights", weights, WEIGHT_DTYPES, [...stack, outputs, inputs]);
-    expectOperand("linear", "bias", bias, ["f32"], [...stack, outputs], { view: true });
+    expectOperand("linear", "bias", bias, ["f32"], [...stack.map(() => undefined), outputs], { view: true });
     expectOperand("linear", "expert", expert, ["u32"], [tokens]);
     expectOperand("linear", "groups", groups, ["u32"], [undefined]);
     expectOperand("linear", "scale", scale, ["f32"], [tokens]);
@@ -68,12 +68,15 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
 export function recordLinear(program: Program, operands: LinearOperands, params: LinearParams = {}): void {
   const { weights, bias, out } = operands;
   const points = splitPoints(weights);
-  if (points.length === 2) return program.call(linear, operands, params);
+  if (points.length === 2) {
+    program.call(linear, operands, params);
+    return;
+  }
   for (let piece = 0; piece + 1 < points.length; piece++) {
     const [start, end] = [points[piece], points[piece + 1]];
     const part = { ...operands, weights: rows(weights, start, end) };
     if (weights.shape.length === 3) {
-      program.call(linear, { ...part, bias: bias && rows(bias, start, end) }, { ...params, firstExpert: start });
+      program.call(linear, part, { ...params, firstExpert: start });
     } else {
       program.call(linear, { ...part, bias: bias && columns(bias, start, end), out: columns(out, start, end) }, params);
     }

@@ -20,10 +20,7 @@ export async function findAdapter(): Promise<FoundAdapter | string> {
   if (typeof gpu === "string") return gpu;
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) {
-    return (
-      "WebGPU found no adapter: it needs a GPU with a Vulkan, Metal or D3D12 driver, " +
-      "and on Linux the Vulkan loader (libvulkan.so.1, Debian package libvulkan1)"
-    );
+    return "the machine shows no GPU with a working Vulkan, Metal or D3D12 driver; if there is one, update its driver";
   }
   return describeAdapter(adapter);
 }
@@ -32,7 +29,7 @@ export async function findAdapter(): Promise<FoundAdapter | string> {
 export async function requireAdapter(): Promise<FoundAdapter> {
   const found = await findAdapter();
   if (typeof found === "string") {
-    throw new NoDeviceError(`no WebGPU adapter: ${found}; use the device "cpu", which needs none`);
+    throw new NoDeviceError(`no WebGPU adapter: ${found}; or use the device "cpu", which needs none`);
   }
   return found;
 }

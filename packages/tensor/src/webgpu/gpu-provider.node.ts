@@ -1,7 +1,8 @@
 /**
  * Where WebGPU comes from in Node: Dawn, through the npm package `webgpu`. Chosen by the `#gpu-provider` entry of
- * package.json; the only file of this package that knows Node.
+ * package.json.
  */
+import { thisMachine, whyNoVulkan } from "./vulkan.node.ts";
 
 let instance: GPU | undefined;
 
@@ -9,6 +10,9 @@ let instance: GPU | undefined;
 export async function gpuProvider(): Promise<GPU | string> {
   if (instance) return instance;
   if (globalThis.navigator?.gpu) return globalThis.navigator.gpu;
+  // On Linux Dawn has Vulkan alone; where that cannot work it would say so itself, and not to us.
+  const obstacle = process.platform === "linux" ? whyNoVulkan(thisMachine) : undefined;
+  if (obstacle) return obstacle;
   try {
     const { create, globals } = await import("webgpu");
     for (const [name, value] of Object.entries(globals)) {
@@ -19,6 +23,6 @@ export async function gpuProvider(): Promise<GPU | string> {
     return instance;
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
-    return `the npm package webgpu (Dawn) could not be loaded: ${reason}`;
+    return `the npm package webgpu (Dawn) could not be loaded (${reason}); install it again`;
   }
 }

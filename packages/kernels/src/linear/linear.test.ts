@@ -1,0 +1,168 @@
+import { columns, createCpuDevice, Program, rows, ShapeError, type Tensor } from "@blackmamba/tensor";
+import { type KernelCase, type TensorMaker, testDeviceVariants, expectClose, testKernel } from "@blackmamba/testing";
+import { describe, expect, test } from "vitest";
+import { type LinearOperands, type LinearParams, linear, recordLinear } from "./linear.ts";
+
+type Case = KernelCase<LinearOperands, LinearParams>;
+type Dtype = NonNullable<NonNullable<Parameters<TensorMaker["random"]>[1]>["dtype"]>;
+
+const dense = (tokens: number, inputs: number, outputs: number, dtype: Dtype): Case => ({
+  name: `${tokens} tokens, ${inputs} → ${outputs}, ${dtype}`,
+  operands: async (make) => ({
+    out: await make.poison([tokens, outputs]),
+    x: await make.random([tokens, inputs]),
+    weights: await make.random([outputs, inputs], { dtype }),
+  }),
+  params: {},
+  tokens,
+  outputs: ["out"],
+});
+
+const sizes: Case[] = [
+  ...(["f32", "f16", "bf16", "q8_0"] as const).flatMap((dtype) => [
+    dense(1, 64, 96, dtype),
+    dense(1, 2304, 70, dtype),
+    dense(33, 96, 65, dtype),
+    dense(40, 256, 33, dtype),
+  ]),
+  // Sizes that divide nothing.
+  ...(["f32", "f16", "bf16"] as const).flatMap((dtype) => [
+    dense(1, 37, 5, dtype),
+    dense(3, 37, 5, dtype),
+    dense(1, 1, 1, dtype),
+    dense(35, 75, 99, dtype),
+  ]),
+];
+
+/** Expert of each token: all of three experts, unevenly, one of them never. */
+const EXPERTS = [2, 0, 2, 2, 0, 2, 2];
+
+const grouped = (dtype: Dtype, tokens: number, inputs = 64): Case => ({
+  name: `${tokens} tokens, each with its expert, ${dtype}`,
+  operands: async (make) => {
+    const expert = Array.from({ length: tokens }, (_, t) => EXPERTS[t % EXPERTS.length]);
+    const starts = [0, 1, 2, 3].map((e) => expert.filter((own) => own < e).length);
+    const order = [0, 1, 2].flatMap((e) => expert.flatMap((own, t) => (own === e ? [t] : [])));
+    return {
+      out: await make.random([tokens, 70]),
+      x: await make.random([tokens, inputs]),
+      weights: await make.random([3, 70, inputs], { dtype }),
+      bias: await make.random([3, 70]),
+      expert: await make.of(expert, [tokens], "u32"),
+      groups: await make.of([...starts, ...order], [4 + tokens], "u32"),
+      scale: await make.random([tokens]),
+    };
+  },
+  params: { accumulate: true },
+  tokens,
+  outputs: ["out"],
+});
+
+const epilogues: Case[] = [1, 5].flatMap((tokens) => [
+  {
+    name: `${tokens} tokens, bias and softplus, from and to views of columns`,
+    operands: async (make) => ({
+      out: columns(await make.poison([tokens, 50]), 3, 43),
+      x: columns(await make.random([tokens, 20], { deviation: 4 }), 4, 13),
+      weights: await make.random([40, 9], { dtype: "bf16" }),
+      bias: columns(await make.random([60]), 7, 47),
+    }),
+    params: { activation: "softplus" },
+    tokens,
+    outputs: ["out"],
+  },
+  {
+    name: `${tokens} of 64 tokens: the rest stays as it is`,
+    operands: async (make) => ({
+      out: await make.poison([64, 8]),
+      x: await make.random([64, 16]),
+      weights: await make.random([8, 16]),
+    }),
+    params: {},
+    tokens,
+    outputs: ["out"],
+  },
+]);
+
+testKernel(linear, [
+  {
+    name: "worked out by hand",
+    operands: async (make) => ({
+      out: await make.of([10, 20, 30, 40], [2, 2]),
+      x: await make.of([1, 2, 3, 4, 5, 6], [2, 3]),
+      weights: await make.of([1, 0, -1, 0.5, 0.5, 0.5], [2, 3]),
+      bias: await make.of([100, 200], [2]),
+      scale: await make.of([2, -1], [2]),
+    }),
+    params: { accumulate: true },
+    tokens: 2,
+    outputs: ["out"],
+    expected: [[10 + 2 * 98, 20 + 2 * 203, 30 - 98, 40 - 207.5]],
+  },
+  ...sizes,
+  ...epilogues,
+  ...(["f32", "bf16", "q8_0"] as const).flatMap((dtype) => [1, 7, 130].map((tokens) => grouped(dtype, tokens))),
+  grouped("bf16", 9, 37),
+]);
+
+// The CPU device binds any size.
+const gpus = testDeviceVariants().filter(({ label }) => label !== "cpu");
+describe.each(gpus)("weights larger than one operand may be, on $label", ({ open }) => {
+  // The device's limit cannot be lowered, so the tensor claims a lower one: as on adapters that bind 128 MiB.
+  const limited = (tensor: Tensor, maxOperandByteLength: number): Tensor => ({
+    ...tensor,
+    storage: Object.assign(Object.create(tensor.storage) as Tensor["storage"], { ...tensor.storage, maxOperandByteLength }),
+  });
+
+  test.each([1, 4])("are split by outputs, %i tokens", async (tokens) => {
+    const device = await open();
+    const x = device.createTensor("f32", [tokens, 64], "x");
+    const weights = device.createTensor("f32", [100, 64], "weights");
+    const bias = device.createTensor("f32", [100], "bias");
+    const [whole, split] = ["whole", "split"].map((label) => device.createTensor("f32", [tokens, 100], label));
+    await device.write(x, Float32Array.from({ length: tokens * 64 }, (_, i) => Math.sin(i)));
+    await device.write(weights, Float32Array.from({ length: 6400 }, (_, i) => Math.cos(i)));
+    await device.write(bias, Float32Array.from({ length: 100 }, (_, i) => i));
+    const program = new Program("split");
+    recordLinear(program, { out: whole, x, weights, bias });
+    recordLinear(program, { out: split, x, weights: limited(weights, 30 * 256), bias });
+    expect(program.calls.length).toBe(1 + 4);
+    await device.run([await device.prepare(program)], { tokens });
+    expectClose(await device.read(split), await device.read(whole), 0);
+  });
+
+  test.each([1, 40])("are split by experts, %i tokens", async (tokens) => {
+    const device = await open();
+    const x = device.createTensor("f32", [tokens, 64], "x");
+    const weights = device.createTensor("f32", [5, 20, 64], "weights");
+    const bias = device.createTensor("f32", [5, 20], "bias");
+    const expert = device.createTensor("u32", [tokens], "expert");
+    const groups = device.createTensor("u32", [6 + tokens], "groups");
+    const [whole, split] = ["whole", "split"].map((label) => device.createTensor("f32", [tokens, 20], label));
+    const chosen = Array.from({ length: tokens }, (_, t) => (t * 3 + 4) % 5);
+    const starts = [0, 1, 2, 3, 4, 5].map((e) => chosen.filter((own) => own < e).length);
+    const order = [0, 1, 2, 3, 4].flatMap((e) => chosen.flatMap((own, t) => (own === e ? [t] : [])));
+    await device.write(x, Float32Array.from({ length: tokens * 64 }, (_, i) => Math.sin(i)));
+    await device.write(weights, Float32Array.from({ length: 6400 }, (_, i) => Math.cos(i)));
+    await device.write(bias, Float32Array.from({ length: 100 }, (_, i) => i));
+    await device.write(expert, Uint32Array.from(chosen));
+    await device.write(groups, Uint32Array.from([...starts, ...order]));
+    const program = new Program("split");
+    recordLinear(program, { out: whole, x, weights, bias, expert, groups });
+    recordLinear(program, { out: split, x, weights: limited(weights, 2 * 20 * 256), bias, expert, groups });
+    expect(program.calls.length).toBe(1 + 3);
+    await device.run([await device.prepare(program)], { tokens });
+    expectClose(await device.read(split), await device.read(whole), 0);
+  });
+});
+
+test("operands that do not fit are refused by name", () => {
+  const device = createCpuDevice();
+  const tensor = (...shape: number[]) => device.createTensor("f32", shape, "t");
+  const program = new Program("wrong");
+  const call = (weights: Tensor) => () => program.call(linear, { out: tensor(2, 4), x: tensor(2, 3), weights }, {});
+  expect(call(tensor(4, 5))).toThrow(ShapeError);
+  expect(call(tensor(4, 5))).toThrow("linear: operand weights (t): expected shape [4, 3], found [4, 5]");
+  expect(call(device.createTensor("u32", [4, 3], "t"))).toThrow("expected dtype f32 or f16 or bf16 or q8_0, found u32");
+  expect(call(rows(tensor(8, 3), 0, 4))).not.toThrow();
+});

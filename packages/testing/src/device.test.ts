@@ -1,0 +1,180 @@
+/**
+ * The conformance suite of devices: here rather than beside them, because it needs this package's list of devices.
+ */
+import {
+  columns,
+  createCpuDevice,
+  DisposedError,
+  defineKernel,
+  f32,
+  KernelError,
+  Program,
+  ShapeError,
+  type Tensor,
+  TensorPool,
+  WebGpuDevice,
+} from "@blackmamba/tensor";
+import { describe, expect, test } from "vitest";
+import { testDevices } from "./devices.ts";
+
+/** x[i] += 1 for the run's tokens. */
+const increment = defineKernel<{ readonly x: Tensor }, { readonly code?: string; readonly workgroups?: number }>({
+  name: "increment",
+  check({ x }) {
+    if (x.dtype !== "f32") throw new ShapeError(`increment: operand x: expected f32, found ${x.dtype}`);
+  },
+  shader: ({ x }, { code, workgroups }) => ({
+    bindings: [{ name: "x", tensor: x, access: "read_write", type: "array<f32>" }],
+    code:
+      code ??
+      `@compute @workgroup_size(1) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x < run.tokens) { x[id.x] += 1.0; }
+}`,
+    workgroups: (tokens) => [workgroups ?? tokens, 1, 1],
+  }),
+  reference: ({ x }, _, tokens) => {
+    for (let i = 0; i < tokens; i++) f32(x)[i] = Number(f32(x)[i]) + 1;
+  },
+});
+
+const program = (x: Tensor, times = 1, params = {}) => {
+  const recorded = new Program("count");
+  for (let i = 0; i < times; i++) recorded.call(increment, { x }, params);
+  return recorded;
+};
+
+describe.each(testDevices())("the device $label", ({ open }) => {
+  test("runs calls in order, over as many tokens as asked for", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [4], "x");
+    const prepared = await device.prepare(program(x, 3));
+    expect(prepared).toMatchObject({ label: "count", callCount: 3 });
+    await device.run([prepared, prepared], { tokens: 3 });
+    await device.run([prepared]);
+    expect([...(await device.read(x))]).toEqual([9, 6, 6, 0]);
+  });
+
+  test("writes, copies, clears and reads back", async () => {
+    const device = await open();
+    const [a, b] = ["a", "b"].map((label) => device.createTensor("f32", [2, 3], label)) as [Tensor, Tensor];
+    await device.write(a, Float32Array.of(1, 2, 3, 4, 5, 6));
+    await device.write(a, Float32Array.of(9), 8);
+    device.copy(a, b);
+    device.clear(a);
+    expect([...(await device.read(b))]).toEqual([1, 2, 9, 4, 5, 6]);
+    expect([...(await device.read(b, 1))]).toEqual([1, 2, 9]);
+    expect([...(await device.read(a))]).toEqual([0, 0, 0, 0, 0, 0]);
+    const ids = device.createTensor("u32", [3], "ids");
+    await device.write(ids, Uint32Array.of(7, 0, 50303));
+    expect([...(await device.read(ids))]).toEqual([7, 0, 50303]);
+    expect(() => device.copy(a, ids)).toThrow(ShapeError);
+  });
+
+  test("takes an odd number of 16-bit elements", async () => {
+    const device = await open();
+    const tensor = device.createTensor("bf16", [3], "odd");
+    await device.write(tensor, Uint16Array.of(1, 2, 3));
+    const read = await device.read({ ...tensor, dtype: "u32", shape: [2], rowStride: 2, values: { byteOffset: 0, byteLength: 8 } });
+    expect([...read]).toEqual([1 + 2 * 65536, 3]);
+  });
+
+  test("counts and frees memory", async () => {
+    const device = await open();
+    const before = device.allocatedByteLength;
+    const pool = new TensorPool(device);
+    pool.createTensor("f32", [100], "a");
+    pool.createTensor("q8_0", [2, 32], "b");
+    expect(device.allocatedByteLength - before).toBe(400 + 260);
+    expect(pool.byteLength).toBe(660);
+    pool.dispose();
+    pool.dispose();
+    expect(device.allocatedByteLength).toBe(before);
+  });
+
+  test("refuses operands that do not fit when they are recorded", async () => {
+    const device = await open();
+    const recorded = new Program("wrong");
+    const x = device.createTensor("u32", [1], "x");
+    expect(() => recorded.call(increment, { x }, {})).toThrow("increment: operand x: expected f32, found u32");
+  });
+});
+
+test("the CPU device ends a long run when the signal says so", async () => {
+    const device = createCpuDevice();
+    const x = device.createTensor("f32", [1], "x");
+    const slow = defineKernel<{ readonly x: Tensor }>({
+      ...increment,
+      shader: ({ x }, _, traits) => increment.shader({ x }, {}, traits),
+      reference: () => {
+        const end = performance.now() + 40;
+        while (performance.now() < end);
+      },
+    });
+    const recorded = new Program("slow");
+    for (let i = 0; i < 50; i++) recorded.call(slow, { x }, {});
+    const prepared = await device.prepare(recorded);
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("enough")), 10);
+    await expect(device.run([prepared], { signal: controller.signal })).rejects.toThrow("enough");
+});
+
+describe.each(testDevices().filter(({ label }) => label === "webgpu"))("errors on $label", ({ open }) => {
+  test("a shader that does not compile is refused by the kernel's name and the compiler's words", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [4], "x");
+    const wrong = program(x, 1, { code: "@compute @workgroup_size(1) fn main() { x[0] = true; }" });
+    await expect(device.prepare(wrong)).rejects.toThrow(KernelError);
+    await expect(device.prepare(wrong)).rejects.toThrow(/^kernel increment: the device refuses its shader, line \d+: /);
+  });
+
+  test("a binding that is no storage of this size is refused by the kernel's name", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [400], "x");
+    const misaligned = { ...x, values: { byteOffset: 4, byteLength: 16 } };
+    await expect(device.prepare(program(misaligned))).rejects.toThrow(/^kernel increment: .*alignment/);
+  });
+
+  test("too many workgroups are refused before they leave zeros", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [4], "x");
+    const prepared = await device.prepare(program(x, 1, { workgroups: 65536 }));
+    await expect(device.run([prepared])).rejects.toThrow("kernel increment: 65536 × 1 × 1 workgroups are more than");
+    // And the device goes on.
+    await device.run([await device.prepare(program(x))]);
+    expect((await device.read(x))[0]).toBe(1);
+  });
+
+  test("an error of a run is thrown by the next call that waits, and only once", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [4], "x");
+    const prepared = await device.prepare(program(x));
+    x.storage.dispose();
+    await device.run([prepared]);
+    const other = device.createTensor("f32", [1], "other");
+    await expect(device.read(other)).rejects.toThrow(/kernel count: .*destroyed/);
+    expect([...(await device.read(other))]).toEqual([0]);
+  });
+
+  test("a tensor beyond the device's limit is refused by name", async () => {
+    const device = await open();
+    expect(() => device.createTensor("f32", [2 ** 40], "huge")).toThrow(/^huge: 4398046511104 bytes, this device allows/);
+  });
+
+  test("a view of columns cannot be read", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [2, 4], "x");
+    await expect(device.read(columns(x, 0, 2))).rejects.toThrow("a view of columns cannot be read");
+  });
+
+  // Last: it ends the device.
+  test("a lost device says so, again and again", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [4], "x");
+    (device as WebGpuDevice).gpu.destroy();
+    expect(await device.lost).toMatchObject({ code: "ERR_DEVICE_LOST" });
+    await expect(device.read(x)).rejects.toThrow(/was lost \(destroyed/);
+    await expect(device.read(x)).rejects.toMatchObject({ code: "ERR_DEVICE_LOST" });
+    await device.dispose();
+    await expect(device.read(x)).rejects.toThrow(DisposedError);
+  });
+});

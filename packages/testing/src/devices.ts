@@ -1,0 +1,53 @@
+/**
+ * The devices a test runs on. Which there are is decided by the test runner's configuration, never by skipping in a test.
+ */
+import { createCpuDevice, createWebGpuDevice, type Device, WebGpuDevice } from "@blackmamba/tensor";
+import { afterAll, inject } from "vitest";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    devices: readonly ("cpu" | "webgpu")[];
+  }
+}
+
+/** A device to run tests on; opened when the first test asks for it, disposed after the last of the file. */
+export interface TestDevice {
+  /** For `describe.each`, as `$label`. */
+  readonly label: string;
+  open(): Promise<Device>;
+}
+
+/** The CPU device and the WebGPU device, as a user gets them. */
+export function testDevices(): TestDevice[] {
+  return inject("devices").map((kind) => ({
+    label: kind,
+    open: once(async () => (kind === "cpu" ? createCpuDevice() : await createWebGpuDevice())),
+  }));
+}
+
+/**
+ * As {@link testDevices}, and once more WebGPU with the shaders that a hardware GPU gets: an emulated adapter runs those
+ * too, only slower.
+ */
+export function testDeviceVariants(): TestDevice[] {
+  const devices = testDevices();
+  const webgpu = devices.find(({ label }) => label === "webgpu");
+  if (!webgpu) return devices;
+  const open = once(async () => {
+    // One GPUDevice for both: a second one in a process can abort Dawn.
+    const { gpu, name } = (await webgpu.open()) as WebGpuDevice;
+    return new WebGpuDevice(gpu, { name, software: false });
+  });
+  return [...devices, { label: "webgpu, hardware shaders", open }];
+}
+
+function once(create: () => Promise<Device>): () => Promise<Device> {
+  let device: Promise<Device> | undefined;
+  afterAll(async () => {
+    await (await device)?.dispose();
+  });
+  return () => {
+    device ??= create();
+    return device;
+  };
+}

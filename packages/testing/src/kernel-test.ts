@@ -1,0 +1,130 @@
+/**
+ * The conformance test of a kernel: its reference, in this process, against every device and every shader variant.
+ */
+import {
+  createCpuDevice,
+  type Device,
+  type DType,
+  elementCount,
+  f32ToBf16,
+  f32ToF16,
+  type Kernel,
+  type Operands,
+  Program,
+  storageLayout,
+  type Tensor,
+} from "@blackmamba/tensor";
+import { describe, expect, test } from "vitest";
+import { testDeviceVariants } from "./devices.ts";
+import { expectClose, randomNumbers } from "./numbers.ts";
+
+/** Makes a case's tensors; each call in the same order gives the same numbers on every device. */
+export interface TensorMaker {
+  /** Random elements with standard deviation `deviation` (default 1), rounded to the dtype (default f32). */
+  random(shape: readonly number[], options?: { dtype?: DType; deviation?: number }): Promise<Tensor>;
+  /** The given elements. */
+  of(values: ArrayLike<number>, shape: readonly number[], dtype?: "f32" | "u32"): Promise<Tensor>;
+  /** Elements that a kernel has to overwrite: NaN, or all bits set. */
+  poison(shape: readonly number[], dtype?: "f32" | "u32"): Promise<Tensor>;
+}
+
+/** One use of a kernel. */
+export interface KernelCase<O extends Operands, P> {
+  readonly name: string;
+  operands(make: TensorMaker): Promise<O>;
+  readonly params: P;
+  /** Tokens of the run. Default 1. */
+  readonly tokens?: number;
+  /** Operands that the kernel writes, in the order of `expected`. */
+  readonly outputs: readonly (keyof O & string)[];
+  /** Known results, worked out by hand; left out, the reference is what to compare with. */
+  readonly expected?: readonly (readonly number[])[];
+  /** Largest relative error. Default 1e-6. */
+  readonly tolerance?: number;
+}
+
+/** Runs each case on each device and compares. */
+export function testKernel<O extends Operands, P>(kernel: Kernel<O, P>, cases: readonly KernelCase<O, P>[]): void {
+  describe.each(testDeviceVariants())(`${kernel.name} on $label`, ({ open }) => {
+    test.each(cases)("$name", async (kernelCase) => {
+      const { outputs, expected, tolerance = 1e-6 } = kernelCase;
+      const found = await runCase(kernel, kernelCase, await open());
+      const truth = expected ?? (await runCase(kernel, kernelCase, createCpuDevice()));
+      for (const [index, name] of outputs.entries()) {
+        const [values, wanted] = [found[index] ?? [], truth[index] ?? []];
+        expect(values.length).toBe(wanted.length);
+        // Elements that are not to be touched keep their poison.
+        const isKept = (i: number) => Number.isNaN(wanted[i]) || Number(wanted[i]) >= 2 ** 32;
+        for (let i = 0; i < wanted.length; i++) if (isKept(i)) expect(values[i], `${name}[${i}]`).toBe(wanted[i]);
+        const compared = (all: ArrayLike<number>) => Array.from(all).filter((_, i) => !isKept(i));
+        expectClose(compared(values), compared(wanted), tolerance, name);
+      }
+    });
+  });
+}
+
+async function runCase<O extends Operands, P>(
+  kernel: Kernel<O, P>,
+  { operands: makeOperands, params, tokens = 1, outputs }: KernelCase<O, P>,
+  device: Device,
+): Promise<Float32Array[]> {
+  const operands = await makeOperands(tensorMaker(device));
+  const program = new Program(kernel.name);
+  program.call(kernel, operands, params);
+  await device.run([await device.prepare(program)], { tokens });
+  const results = [];
+  for (const name of outputs) {
+    const output = operands[name];
+    if (!output) throw new Error(`${kernel.name}: the case has no operand ${name}`);
+    results.push(await device.read({ ...output, ...whole(output) }));
+  }
+  for (const operand of Object.values(operands)) operand?.storage.dispose();
+  return results;
+}
+
+/** Makes a view all of its storage, so that what lies beside a view is compared as well. */
+function whole({ rowStride, values }: Tensor): Pick<Tensor, "shape" | "offset"> {
+  return { shape: [values.byteLength / 4 / rowStride, rowStride], offset: 0 };
+}
+
+function tensorMaker(device: Device): TensorMaker {
+  let made = 0;
+  const label = () => `tensor ${made++}`;
+  return {
+    async random(shape, { dtype = "f32", deviation = 1 } = {}) {
+      const values = randomNumbers(made, elementCount(shape)).map((value) => value * deviation);
+      const tensor = device.createTensor(dtype, shape, label());
+      await device.write(tensor, encode(values, dtype, shape));
+      return tensor;
+    },
+    async of(values, shape, dtype = "f32") {
+      const tensor = device.createTensor(dtype, shape, label());
+      await device.write(tensor, dtype === "f32" ? Float32Array.from(values) : Uint32Array.from(values));
+      return tensor;
+    },
+    async poison(shape, dtype = "f32") {
+      const tensor = device.createTensor(dtype, shape, label());
+      await device.write(tensor, new Uint8Array(tensor.storage.byteLength).fill(0xff));
+      return tensor;
+    },
+  };
+}
+
+/** Bytes of some values in a dtype. For `q8_0` every block's largest value becomes 127: fit for a test. */
+function encode(values: Float32Array, dtype: DType, shape: readonly number[]): ArrayBufferView {
+  if (dtype === "f32") return values;
+  if (dtype === "u32") return Uint32Array.from(values);
+  if (dtype === "f16") return Uint16Array.from(values, f32ToF16);
+  if (dtype === "bf16") return Uint16Array.from(values, f32ToBf16);
+  const layout = storageLayout(dtype, shape);
+  const bytes = new Uint8Array(layout.byteLength);
+  const scales = new Uint16Array(bytes.buffer, layout.scales?.byteOffset ?? 0, values.length / 32);
+  const quants = new Int8Array(bytes.buffer, 0, values.length);
+  for (let block = 0; block < scales.length; block++) {
+    const own = values.subarray(block * 32, block * 32 + 32);
+    const scale = own.reduce((a, b) => Math.max(a, Math.abs(b)), 0) / 127;
+    scales[block] = f32ToF16(scale);
+    quants.set(own.map((value) => Math.round(value / scale)), block * 32);
+  }
+  return bytes;
+}
