@@ -32,7 +32,11 @@ interface Configuration {
 const configurations: Configuration[] = [
   ...(["f32", "f16", "bf16"] as const).flatMap((dtype) => [
     { name: "plain", dtype, config: base },
-    { name: "biases, not gated, softmax", dtype, config: { ...base, bias: true, add_bias_linear: true, swiglu: false, routing_mode: "top1" } },
+    {
+      name: "biases, not gated, softmax",
+      dtype,
+      config: { ...base, bias: true, add_bias_linear: true, swiglu: false, routing_mode: "top1" },
+    },
   ]),
   { name: "biases, gated", dtype: "bf16", config: { ...base, bias: true, add_bias_linear: true } },
   { name: "biases of the projections only", dtype: "bf16", config: { ...base, bias: true } },
@@ -63,7 +67,14 @@ const configurations: Configuration[] = [
   {
     name: "many experts, long convolution, state 16",
     dtype: "bf16",
-    config: { ...base, num_layers: 2, mamba_moe_layers: ["r", "16"], conv_dimension: 20, state_size: 16, vocab_size: 64 },
+    config: {
+      ...base,
+      num_layers: 2,
+      mamba_moe_layers: ["r", "16"],
+      conv_dimension: 20,
+      state_size: 16,
+      vocab_size: 64,
+    },
   },
   { name: "Mamba only", dtype: "bf16", config: { ...base, num_layers: 2, mamba_moe_layers: ["r", "r"] } },
   { name: "experts only", dtype: "bf16", config: { ...base, num_layers: 2, mamba_moe_layers: ["2", "1"] } },

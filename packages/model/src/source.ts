@@ -40,15 +40,22 @@ const WEIGHTS_FILES = ["pytorch_model.bin", "model.safetensors"];
 
 /** Opens a source. The caller closes the checkpoint. */
 export async function openModel(source: ModelSource, signal?: AbortSignal): Promise<OpenedModel> {
+  if (typeof source !== "string" && (typeof source !== "object" || source === null)) {
+    throw new ModelFileError(`model: expected a folder's path, or { config, weights }, found ${String(source)}`);
+  }
   const parts = typeof source === "string" ? await openFolder(source) : source;
   const name = typeof source === "string" ? source : "model";
   let checkpoint: Checkpoint | undefined;
   try {
-    const config = parseConfig(
-      await readJson(parts.config, "config.json", signal),
-      nameOf(parts.config, "config.json"),
-    );
+    const configName = nameOf(parts.config, "config.json");
+    const config = parseConfig(await readJson(parts.config, "config.json", signal), configName);
     const tokenizer = await openTokenizer(parts, signal);
+    if (tokenizer && tokenizer.vocabSize > config.vocab) {
+      const found = `${nameOf(parts.tokenizer, "tokenizer.json")} has ${tokenizer.vocabSize} tokens`;
+      throw new ModelConfigError(
+        `${configName}: vocab_size is ${config.vocab}, but ${found}; take both files from the same model`,
+      );
+    }
     checkpoint = await openCheckpoint(toByteSource(parts.weights, "weights"), { signal });
     return { name, config, checkpoint, tokenizer };
   } finally {

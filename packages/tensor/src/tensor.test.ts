@@ -19,7 +19,10 @@ test("the layout of q8_0 keeps the scales apart, where they can be bound", () =>
 test("views of columns and rows share the storage", async () => {
   const device = createCpuDevice();
   const tensor = device.createTensor("f32", [3, 4], "t");
-  await device.write(tensor, Float32Array.from({ length: 12 }, (_, i) => i));
+  await device.write(
+    tensor,
+    Float32Array.from({ length: 12 }, (_, i) => i),
+  );
   expect([...(await device.read(columns(tensor, 1, 3)))]).toEqual([1, 2, 5, 6, 9, 10]);
   expect([...(await device.read(columns(columns(tensor, 1, 4), 2, 3)))]).toEqual([3, 7, 11]);
   expect([...(await device.read(rows(tensor, 1, 2)))]).toEqual([4, 5, 6, 7]);
@@ -45,7 +48,8 @@ test("rows of every type are read as float32", async () => {
     buffer.set(bytes);
     return [...rowReader(hostTensor(tensor, buffer.buffer))(1)];
   };
-  const halves = (bits: number) => new Uint8Array(Uint16Array.from({ length: 64 }, (_, i) => (i < 32 ? 0 : bits)).buffer);
+  const halves = (bits: number) =>
+    new Uint8Array(Uint16Array.from({ length: 64 }, (_, i) => (i < 32 ? 0 : bits)).buffer);
   expect(await read("bf16", halves(0x3fc0))).toEqual(new Array(32).fill(1.5));
   expect(await read("f16", halves(0x3e00))).toEqual(new Array(32).fill(1.5));
   const quantised = new Uint8Array(storageLayout("q8_0", [2, 32]).byteLength);

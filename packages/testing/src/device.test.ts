@@ -12,7 +12,7 @@ import {
   ShapeError,
   type Tensor,
   TensorPool,
-  WebGpuDevice,
+  type WebGpuDevice,
 } from "@blackmamba/tensor";
 import { describe, expect, test } from "vitest";
 import { testDevices } from "./devices.ts";
@@ -74,7 +74,13 @@ describe.each(testDevices())("the device $label", ({ open }) => {
     const device = await open();
     const tensor = device.createTensor("bf16", [3], "odd");
     await device.write(tensor, Uint16Array.of(1, 2, 3));
-    const read = await device.read({ ...tensor, dtype: "u32", shape: [2], rowStride: 2, values: { byteOffset: 0, byteLength: 8 } });
+    const read = await device.read({
+      ...tensor,
+      dtype: "u32",
+      shape: [2],
+      rowStride: 2,
+      values: { byteOffset: 0, byteLength: 8 },
+    });
     expect([...read]).toEqual([1 + 2 * 65536, 3]);
   });
 
@@ -100,22 +106,22 @@ describe.each(testDevices())("the device $label", ({ open }) => {
 });
 
 test("the CPU device ends a long run when the signal says so", async () => {
-    const device = createCpuDevice();
-    const x = device.createTensor("f32", [1], "x");
-    const slow = defineKernel<{ readonly x: Tensor }>({
-      ...increment,
-      shader: ({ x }, _, traits) => increment.shader({ x }, {}, traits),
-      reference: () => {
-        const end = performance.now() + 40;
-        while (performance.now() < end);
-      },
-    });
-    const recorded = new Program("slow");
-    for (let i = 0; i < 50; i++) recorded.call(slow, { x }, {});
-    const prepared = await device.prepare(recorded);
-    const controller = new AbortController();
-    setTimeout(() => controller.abort(new Error("enough")), 10);
-    await expect(device.run([prepared], { signal: controller.signal })).rejects.toThrow("enough");
+  const device = createCpuDevice();
+  const x = device.createTensor("f32", [1], "x");
+  const slow = defineKernel<{ readonly x: Tensor }>({
+    ...increment,
+    shader: ({ x }, _, traits) => increment.shader({ x }, {}, traits),
+    reference: () => {
+      const end = performance.now() + 40;
+      while (performance.now() < end);
+    },
+  });
+  const recorded = new Program("slow");
+  for (let i = 0; i < 50; i++) recorded.call(slow, { x }, {});
+  const prepared = await device.prepare(recorded);
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(new Error("enough")), 10);
+  await expect(device.run([prepared], { signal: controller.signal })).rejects.toThrow("enough");
 });
 
 describe.each(testDevices().filter(({ label }) => label === "webgpu"))("errors on $label", ({ open }) => {
@@ -157,7 +163,9 @@ describe.each(testDevices().filter(({ label }) => label === "webgpu"))("errors o
 
   test("a tensor beyond the device's limit is refused by name", async () => {
     const device = await open();
-    expect(() => device.createTensor("f32", [2 ** 40], "huge")).toThrow(/^huge: 4398046511104 bytes, this device allows/);
+    expect(() => device.createTensor("f32", [2 ** 40], "huge")).toThrow(
+      /^huge: 4398046511104 bytes, this device allows/,
+    );
   });
 
   test("a view of columns cannot be read", async () => {

@@ -124,7 +124,10 @@ function encode(values: Float32Array, dtype: DType, shape: readonly number[]): A
     const own = values.subarray(block * 32, block * 32 + 32);
     const scale = own.reduce((a, b) => Math.max(a, Math.abs(b)), 0) / 127;
     scales[block] = f32ToF16(scale);
-    quants.set(own.map((value) => Math.round(value / scale)), block * 32);
+    quants.set(
+      own.map((value) => Math.round(value / scale)),
+      block * 32,
+    );
   }
   return bytes;
 }

@@ -1,5 +1,5 @@
 import { columns, createCpuDevice, Program, rows, ShapeError, type Tensor } from "@blackmamba/tensor";
-import { type KernelCase, type TensorMaker, testDeviceVariants, expectClose, testKernel } from "@blackmamba/testing";
+import { expectClose, type KernelCase, type TensorMaker, testDeviceVariants, testKernel } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
 import { type LinearOperands, type LinearParams, linear, recordLinear } from "./linear.ts";
 
@@ -111,7 +111,10 @@ describe.each(gpus)("weights larger than one operand may be, on $label", ({ open
   // The device's limit cannot be lowered, so the tensor claims a lower one: as on adapters that bind 128 MiB.
   const limited = (tensor: Tensor, maxOperandByteLength: number): Tensor => ({
     ...tensor,
-    storage: Object.assign(Object.create(tensor.storage) as Tensor["storage"], { ...tensor.storage, maxOperandByteLength }),
+    storage: Object.assign(Object.create(tensor.storage) as Tensor["storage"], {
+      ...tensor.storage,
+      maxOperandByteLength,
+    }),
   });
 
   test.each([1, 4])("are split by outputs, %i tokens", async (tokens) => {
@@ -120,9 +123,18 @@ describe.each(gpus)("weights larger than one operand may be, on $label", ({ open
     const weights = device.createTensor("f32", [100, 64], "weights");
     const bias = device.createTensor("f32", [100], "bias");
     const [whole, split] = ["whole", "split"].map((label) => device.createTensor("f32", [tokens, 100], label));
-    await device.write(x, Float32Array.from({ length: tokens * 64 }, (_, i) => Math.sin(i)));
-    await device.write(weights, Float32Array.from({ length: 6400 }, (_, i) => Math.cos(i)));
-    await device.write(bias, Float32Array.from({ length: 100 }, (_, i) => i));
+    await device.write(
+      x,
+      Float32Array.from({ length: tokens * 64 }, (_, i) => Math.sin(i)),
+    );
+    await device.write(
+      weights,
+      Float32Array.from({ length: 6400 }, (_, i) => Math.cos(i)),
+    );
+    await device.write(
+      bias,
+      Float32Array.from({ length: 100 }, (_, i) => i),
+    );
     const program = new Program("split");
     recordLinear(program, { out: whole, x, weights, bias });
     recordLinear(program, { out: split, x, weights: limited(weights, 30 * 256), bias });
@@ -142,9 +154,18 @@ describe.each(gpus)("weights larger than one operand may be, on $label", ({ open
     const chosen = Array.from({ length: tokens }, (_, t) => (t * 3 + 4) % 5);
     const starts = [0, 1, 2, 3, 4, 5].map((e) => chosen.filter((own) => own < e).length);
     const order = [0, 1, 2, 3, 4].flatMap((e) => chosen.flatMap((own, t) => (own === e ? [t] : [])));
-    await device.write(x, Float32Array.from({ length: tokens * 64 }, (_, i) => Math.sin(i)));
-    await device.write(weights, Float32Array.from({ length: 6400 }, (_, i) => Math.cos(i)));
-    await device.write(bias, Float32Array.from({ length: 100 }, (_, i) => i));
+    await device.write(
+      x,
+      Float32Array.from({ length: tokens * 64 }, (_, i) => Math.sin(i)),
+    );
+    await device.write(
+      weights,
+      Float32Array.from({ length: 6400 }, (_, i) => Math.cos(i)),
+    );
+    await device.write(
+      bias,
+      Float32Array.from({ length: 100 }, (_, i) => i),
+    );
     await device.write(expert, Uint32Array.from(chosen));
     await device.write(groups, Uint32Array.from([...starts, ...order]));
     const program = new Program("split");

@@ -44,3 +44,8 @@ export class GoldenValues {
     return [...new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)];
   }
 }
+
+/** Token ids of any number, for the golden models' vocabulary of 512. */
+export function text(length: number): number[] {
+  return Array.from({ length }, (_, t) => (t * 31 + (t >> 4) * 7 + 5) % 512);
+}

@@ -2,8 +2,8 @@
  * Models of any configuration with random weights, in memory.
  */
 import { tensorFromBytes, writeSafetensors } from "@blackmamba/checkpoint";
-import { randomNumbers } from "@blackmamba/testing";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "@blackmamba/tensor";
+import { randomNumbers } from "@blackmamba/testing";
 import { parseConfig } from "../config/config.ts";
 import type { ModelParts } from "../source.ts";
 import { weightsOf, weightTable } from "../weights/weight-table.ts";
@@ -17,8 +17,14 @@ export interface RandomModel {
 
 const ENCODINGS = {
   f32: { bytes: (values: Float32Array) => values, round: (value: number) => value },
-  f16: { bytes: (values: Float32Array) => Uint16Array.from(values, f32ToF16), round: (v: number) => f16ToF32(f32ToF16(v)) },
-  bf16: { bytes: (values: Float32Array) => Uint16Array.from(values, f32ToBf16), round: (v: number) => bf16ToF32(f32ToBf16(v)) },
+  f16: {
+    bytes: (values: Float32Array) => Uint16Array.from(values, f32ToF16),
+    round: (v: number) => f16ToF32(f32ToF16(v)),
+  },
+  bf16: {
+    bytes: (values: Float32Array) => Uint16Array.from(values, f32ToBf16),
+    round: (v: number) => bf16ToF32(f32ToBf16(v)),
+  },
 };
 
 /** Makes a model; `change` may replace the list of tensors, for damaged checkpoints. */
@@ -33,7 +39,9 @@ export async function randomModel(
   for (const { names, shape } of weightsOf(weightTable(parseConfig(config)))) {
     for (const name of names) {
       const count = shape.reduce((a, b) => a * b, 1);
-      const values = randomNumbers(weights.size + 1, count).map((value) => round(initial(name, value, shape.at(-1) ?? 1)));
+      const values = randomNumbers(weights.size + 1, count).map((value) =>
+        round(initial(name, value, shape.at(-1) ?? 1)),
+      );
       weights.set(name, values);
       const encoded = bytes(values);
       tensors.push(tensorFromBytes({ name, dtype, shape }, new Uint8Array(encoded.buffer)));

@@ -20,7 +20,7 @@ export async function findAdapter(): Promise<FoundAdapter | string> {
   if (typeof gpu === "string") return gpu;
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) {
-    return "the machine shows no GPU with a working Vulkan, Metal or D3D12 driver; if there is one, update its driver";
+    return "WebGPU found no GPU with a working Vulkan, Metal or D3D12 driver; to use a GPU, install or update its driver";
   }
   return describeAdapter(adapter);
 }

@@ -39,15 +39,15 @@ const MULTIARCH: Readonly<Record<string, string>> = {
 export function whyNoVulkan(machine: Machine): string | undefined {
   if (!hasLibrary(machine, LOADER)) {
     return (
-      `the Vulkan loader ${LOADER}, through which WebGPU reaches a GPU, is not installed; ` +
-      "if there is a GPU, install it (Debian package libvulkan1) or add its folder to LD_LIBRARY_PATH"
+      `WebGPU needs the Vulkan loader ${LOADER}, which is not installed; ` +
+      "to use a GPU, install it (Debian package libvulkan1) or name its folder in LD_LIBRARY_PATH"
     );
   }
   const faults = driverManifests(machine).map((path) => faultOf(machine, path));
   if (faults.includes(undefined)) return undefined;
   return (
-    `the Vulkan loader finds no driver (${faults[0] ?? "none is installed"}); ` +
-    "if there is a GPU, install its driver (Debian package mesa-vulkan-drivers, or NVIDIA's), or set VK_DRIVER_FILES"
+    `WebGPU needs a Vulkan driver, and there is none (${faults[0] ?? "no manifest in vulkan/icd.d"}); ` +
+    "to use a GPU, install its driver (Debian package mesa-vulkan-drivers, or NVIDIA's) or name it in VK_DRIVER_FILES"
   );
 }
 
