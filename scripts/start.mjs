@@ -7,8 +7,6 @@
 import { join } from "node:path";
 import { build, installDependencies, requireNode, root, runInForeground } from "./setup.mjs";
 
-const args = process.argv.slice(2);
-
 await requireNode();
 await installDependencies();
 await build("@blackmamba/cli");
@@ -16,5 +14,5 @@ await build("@blackmamba/cli");
 process.exitCode = await runInForeground(process.execPath, [
   join(root, "apps", "cli", "dist", "main.js"),
   "generate",
-  ...(args.length > 0 ? args : ["Once upon a time"]),
+  ...process.argv.slice(2),
 ]);

@@ -1,19 +1,21 @@
 /**
  * The built command as a user runs it: a process with streams, signals and an exit code. What the commands say is
- * tested in `run.node.test.ts`; here is what only a process and a real model can show.
+ * tested in `run.node.test.ts`, and of every damaged model in `bad-input.node.test.ts`; here is what only a process shows.
  */
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { changeConfig, createModelFolder, overwriteInWeights } from "./testing/model-folder.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const main = join(root, "apps/cli/dist/main.js");
-const golden = join(root, "fixtures/golden/blackmamba");
-const storyteller = join(root, "packages/storyteller/model");
+
+/** On Linux: no Vulkan driver can be found, so WebGPU has no adapter. */
+const NO_DRIVER = { VK_DRIVER_FILES: "/nowhere/icd.json" };
 
 /** What the storyteller writes greedily; in 8 bit it may leave the bf16 model's words later, not here. */
 const GREEDY_START = "The dog was very hungry. He wanted to eat";
@@ -43,8 +45,8 @@ interface Running {
   readonly ended: Promise<Ended>;
 }
 
-function start(args: readonly string[]): Running {
-  const child = spawn(process.execPath, [main, ...args], { cwd: folder });
+function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  const child = spawn(process.execPath, [main, ...args], { cwd: folder, env: { ...process.env, ...env } });
   let out = "";
   let err = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
@@ -56,8 +58,15 @@ function start(args: readonly string[]): Running {
   return { child, ended };
 }
 
-function blackmamba(args: readonly string[], input?: string): Promise<Ended> {
-  const { child, ended } = start(args);
+interface Surroundings {
+  /** Standard input. */
+  readonly input?: string;
+  /** Variables beside this process's own. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+function blackmamba(args: readonly string[], { input, env }: Surroundings = {}): Promise<Ended> {
+  const { child, ended } = start(args, env);
   // Without input standard input stays open, as in a script that never closes it: the command must end all the same.
   if (input !== undefined) child.stdin.end(input);
   return ended;
@@ -72,14 +81,6 @@ function written(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<void> 
       if (pattern.test(text)) resolve();
     });
   });
-}
-
-/** A model folder of its own, changed by the test. */
-async function modelFolder(name: string, from: string): Promise<string> {
-  const copy = join(folder, name);
-  await mkdir(copy);
-  await cp(from, copy, { recursive: true });
-  return copy;
 }
 
 function expectFailure({ exitCode, out, err }: Ended, expectedCode: number, message: RegExp): void {
@@ -105,7 +106,7 @@ describe("text", () => {
 
   test("of a prompt from stdin, as JSON", async () => {
     const args = ["generate", "-", "--device", "cpu", "--max-tokens", "12", "--json"];
-    const { exitCode, out } = await blackmamba(args, "The dog was\n");
+    const { exitCode, out } = await blackmamba(args, { input: "The dog was\n" });
     const result = JSON.parse(out);
     expect(result).toMatchObject({ prompt: "The dog was", tokens: 12, promptTokens: 4, stopReason: "length" });
     expect(result.ids).toHaveLength(12);
@@ -141,61 +142,54 @@ test("devices has the CPU, and exactly one default", async () => {
   expect(listings.every(({ reason }) => reason !== "")).toBe(true);
 });
 
-describe("a model that cannot be loaded", () => {
-  const generate = (model: string) => blackmamba(["generate", "Hi", "--device", "cpu", "--model", model]);
+describe("the first line on stderr is the device's, whatever WebGPU finds", () => {
+  const first = async (env: NodeJS.ProcessEnv) =>
+    (await blackmamba(["generate", "--max-tokens", "1"], { env })).err.split("\n")[0];
 
-  test("no such folder", async () => {
-    expectFailure(await generate("nowhere"), 1, /nowhere/);
-    expectFailure(await blackmamba(["info", "--model", "nowhere"]), 1, /nowhere/);
+  test("with this machine's adapter, or none", async () => {
+    expect(await first({})).toMatch(/^device (?:webgpu|cpu): ./);
   });
 
-  test("a file in place of a folder", async () => {
-    await writeFile(join(folder, "a-file"), "");
-    expectFailure(await generate("a-file"), 1, /a-file/);
+  // Elsewhere Dawn needs no loader.
+  test.runIf(process.platform === "linux")("without a driver", async () => {
+    expect(await first(NO_DRIVER)).toMatch(/^device cpu: WebGPU needs /);
   });
 
-  test("no config.json", async () => {
-    const model = await modelFolder("no-config", golden);
-    await rm(join(model, "config.json"));
-    expectFailure(await generate(model), 1, /config\.json/);
+  test.runIf(process.platform === "linux")("with a driver whose library is not there", async () => {
+    const manifest = join(folder, "gone.json");
+    await writeFile(manifest, '{ "ICD": { "library_path": "libgone.so.0" } }');
+    expect(await first({ VK_DRIVER_FILES: manifest })).toMatch(/^device cpu: WebGPU needs /);
   });
+});
 
-  test("a config.json that is no JSON", async () => {
-    const model = await modelFolder("broken-config", golden);
-    await truncate(join(model, "config.json"), 20);
-    expectFailure(await generate(model), 1, /config\.json/);
-  });
+test.runIf(process.platform === "linux")("--device webgpu without an adapter is an error, and says why", async () => {
+  const ended = await blackmamba(["generate", "--device", "webgpu"], { env: NO_DRIVER });
+  expectFailure(ended, 1, /no WebGPU adapter: WebGPU needs .*; or use the device "cpu", which needs none$/);
+});
 
-  test("a config.json that contradicts itself", async () => {
-    const model = await modelFolder("wrong-config", golden);
-    const config = JSON.parse(await readFile(join(model, "config.json"), "utf8"));
-    await writeFile(join(model, "config.json"), JSON.stringify({ ...config, num_layers: 99 }));
-    expectFailure(await generate(model), 1, /config\.json.*num_layers.*99/);
-  });
-
-  test("no weights", async () => {
-    const model = join(folder, "no-weights");
-    await mkdir(model);
-    for (const file of ["config.json", "tokenizer.json"]) await cp(join(storyteller, file), join(model, file));
-    expectFailure(await generate(model), 1, /no-weights/);
-  });
-
-  test("no tokenizer", async () => {
-    expectFailure(await generate(await modelFolder("no-tokenizer", golden)), 1, /tokenizer\.json/);
-  });
-
-  test("truncated weights", async () => {
-    const model = await modelFolder("truncated", golden);
-    await rm(join(model, "model.safetensors"), { force: true });
-    await truncate(join(model, "pytorch_model.bin"), 20_000);
-    expectFailure(await generate(model), 1, /pytorch_model\.bin.*truncated/);
-  });
-
-  test("weights that are no checkpoint", async () => {
-    const model = await modelFolder("no-zip", golden);
-    await rm(join(model, "model.safetensors"), { force: true });
-    await writeFile(join(model, "pytorch_model.bin"), "version https://git-lfs.github.com/spec/v1\n");
-    expectFailure(await generate(model), 1, /pytorch_model\.bin/);
+describe("a model that cannot be loaded: nothing but one line, from the process as a whole", () => {
+  test.each<[string, (model: string) => Promise<unknown>, RegExp]>([
+    ["no such folder", (model) => rm(model, { recursive: true }), /: no such folder; give the path of a folder/],
+    ["no tokenizer", (model) => rm(join(model, "tokenizer.json")), /: tokenizer\.json is missing/],
+    [
+      "a contradictory config.json",
+      (model) => changeConfig(model, { num_layers: 99 }),
+      /config\.json: num_layers is 99, but mamba_moe_layers has 4/,
+    ],
+    [
+      "truncated weights",
+      (model) => truncate(join(model, "pytorch_model.bin"), 20_000),
+      /pytorch_model\.bin: .*truncated/,
+    ],
+    [
+      "a pickle that imports os.system",
+      (model) => overwriteInWeights(model, "ctorch._utils\n_rebuild_tensor_v2\n", "cos\nsystem\n"),
+      /pytorch_model\.bin: the pickle asks for "os\.system", which is refused/,
+    ],
+  ])("%s", async (_, damage, message) => {
+    const model = await createModelFolder(join(folder, crypto.randomUUID()));
+    await damage(model);
+    expectFailure(await blackmamba(["generate", "Hi", "--device", "cpu", "--model", model]), 1, message);
   });
 });
 

@@ -28,6 +28,19 @@ export class StreamError extends Error {
   }
 }
 
+/** The model's folder holds no tokenizer: the library does with ids, but here prompts and results are text. */
+export class MissingTokenizerError extends Error {
+  readonly code = "ERR_MISSING_TOKENIZER";
+
+  constructor(folder: string) {
+    super(
+      `${folder}: tokenizer.json is missing, which makes tokens of text; put the one that the model was trained with ` +
+        "into this folder (published BlackMamba checkpoints use that of EleutherAI/gpt-neox-20b)",
+    );
+    this.name = "MissingTokenizerError";
+  }
+}
+
 /** Someone asked the command to stop: nothing is to be said about it. */
 export class StopError extends Error {
   readonly code = "ERR_STOPPED";

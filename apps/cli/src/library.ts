@@ -88,6 +88,8 @@ export interface DeviceListing {
 
 export interface Library {
   selectDevice(choice: DeviceChoice): Promise<SelectedDevice>;
+  /** Whether the folder holds a model, and only its tokenizer is missing. Any other fault is for `load` to tell. */
+  lacksTokenizer(folder: string): Promise<boolean>;
   load(folder: string, options: LoadOptions): Promise<Model>;
   describeModel(folder: string): Promise<ModelDescription>;
   listDevices(): Promise<readonly DeviceListing[]>;

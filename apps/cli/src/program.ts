@@ -18,7 +18,7 @@ import { DEFAULT_PROMPT } from "./prompt.ts";
 import { version } from "./version.ts";
 
 const MODEL_HELP =
-  "folder with config.json, the weights and tokenizer.json (default: the storyteller that comes along)";
+  "folder with config.json, the weights and tokenizer.json (default: the small storyteller that comes along)";
 
 /** A program that throws where commander would exit, and says nothing about errors: `errors.ts` does. */
 export function createProgram(io: Io, library: Library): Command {
@@ -39,7 +39,8 @@ Examples:
   $ blackmamba info
   $ blackmamba devices
 
-Exit codes: 0 done, 1 failure, 2 wrong use, 130 interrupted. BLACKMAMBA_DEBUG=1 adds where an error arose.`,
+Exit codes: 0 done, 1 failure, 2 wrong use, 130 interrupted.
+BLACKMAMBA_DEBUG=1 adds where an error arose.`,
     );
 
   program
@@ -62,8 +63,9 @@ Exit codes: 0 done, 1 failure, 2 wrong use, 130 interrupted. BLACKMAMBA_DEBUG=1 
     .addHelpText(
       "after",
       `
-Always takes the likeliest token unless told otherwise; --top-k, --top-p or --seed alone set the temperature to 1.
-One line end after a prompt from standard input is left out. A prompt that begins with "-" goes after "--".
+Without --temperature the likeliest token is always taken, unless --top-k, --top-p
+or --seed is given: then the temperature is 1. A prompt that begins with "-" goes
+after "--"; from one that is read from standard input, the last line end is left out.
 
 Examples:
   $ blackmamba generate "The dog was"

@@ -295,6 +295,17 @@ describe("failures: one line, exit code 1", () => {
     expect(errLines.at(-1)).toBe("blackmamba: m/config.json: expected a file, found none");
   });
 
+  test("a model without tokenizer, before anything is loaded", async () => {
+    const { exitCode, err, library } = await blackmamba(
+      ["generate", "--model", "m"],
+      fakeIo(),
+      fakeLibrary({ lacksTokenizer: true }),
+    );
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/^blackmamba: m: tokenizer\.json is missing, .*; put the one .* into this folder .*\n$/);
+    expect(library.calls).toEqual([]);
+  });
+
   test("in the midst of a text ends its line", async () => {
     const library = fakeLibrary({ errors: { advance: coded("ERR_DEVICE_LOST", "the device went away") } });
     const { exitCode, out, errLines } = await blackmamba(["generate", "Once"], fakeIo(), library);

@@ -65,8 +65,8 @@ export class LegacyTorchError extends CheckpointError {
 
 /** The zip's directory or one of its headers is damaged. */
 export class ZipError extends CheckpointError {
-  constructor(source: string, message: string) {
-    super("ERR_CHECKPOINT_ZIP", source, message);
+  constructor(source: string, message: string, cure = "download or copy it again") {
+    super("ERR_CHECKPOINT_ZIP", source, `${message}; ${cure}`);
   }
 }
 
@@ -89,7 +89,7 @@ export class CompressedEntryError extends CheckpointError {
 /** The pickle is malformed, or uses an opcode that plain data does not need. */
 export class PickleError extends CheckpointError {
   constructor(source: string, message: string) {
-    super("ERR_CHECKPOINT_PICKLE", source, message);
+    super("ERR_CHECKPOINT_PICKLE", source, `${message}; download the file again, or save model.state_dict() again`);
   }
 }
 
@@ -183,7 +183,7 @@ export class MissingTensorError extends CheckpointError {
 /** The safetensors header is malformed. */
 export class SafetensorsHeaderError extends CheckpointError {
   constructor(source: string, message: string, options?: ErrorOptions) {
-    super("ERR_CHECKPOINT_SAFETENSORS_HEADER", source, message, options);
+    super("ERR_CHECKPOINT_SAFETENSORS_HEADER", source, `${message}; download or write it again`, options);
   }
 }
 

@@ -11,7 +11,7 @@ import { SourceReadError } from "./errors.ts";
 export async function listFolder(path: string): Promise<string[]> {
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => error);
   if (found instanceof Error) {
-    const why = found.code === "ENOENT" ? "no such folder" : `cannot be opened (${found.code ?? found.message})`;
+    const why = found.code === "ENOENT" ? "no such folder" : `it cannot be opened (${found.code ?? found.message})`;
     throw new SourceReadError(path, `${why}; give the path of a folder that holds the model's files`, { cause: found });
   }
   if (!found.isDirectory()) {

@@ -16,10 +16,11 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 describe("openFile", () => {
-  it("opens a checkpoint by path", async () => {
-    const source = await openFile(goldenPath("blackmamba", "pytorch_model.bin"));
+  it("opens a checkpoint by path, which is its name", async () => {
+    const path = goldenPath("blackmamba", "pytorch_model.bin");
+    const source = await openFile(path);
     const checkpoint = await openCheckpoint(source);
-    expect(checkpoint.name).toBe("pytorch_model.bin");
+    expect(checkpoint.name).toBe(path);
     expect((await checkpoint.tensors.get("decoder.final_layernorm.weight")?.read())?.byteLength).toBe(128);
     await checkpoint.close();
     expect((await codedError(source.read(0, 1))).code).toBe("ERR_CHECKPOINT_SOURCE_READ");
@@ -41,8 +42,12 @@ describe("openFile", () => {
   it("says so when there is no such file, or it is none", async () => {
     const missing = await codedError(openFile(join(folder, "missing.bin")));
     expect(missing.code).toBe("ERR_CHECKPOINT_SOURCE_READ");
-    expect(missing.message).toContain("ENOENT");
-    expect((await codedError(openFile(folder))).message).toContain("a file expected");
+    expect(missing.message).toBe(
+      `${join(folder, "missing.bin")}: no such file; give the path of a file that may be read`,
+    );
+    expect((await codedError(openFile(folder))).message).toBe(
+      `${folder}: a file expected, a folder found; give the path of a file`,
+    );
   });
 });
 

@@ -3,7 +3,6 @@
  */
 
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { basename } from "node:path";
 import type { ByteSink } from "./byte-sink.ts";
 import { SinkWriteError } from "./errors.ts";
 
@@ -17,14 +16,13 @@ export { listFolder } from "./list-folder.node.ts";
  * Throws `SinkWriteError`, also from the sink's methods.
  */
 export async function createFileSink(path: string): Promise<ByteSink> {
-  const name = basename(path);
   const temporaryPath = `${path}.${crypto.randomUUID()}.partial`;
   const attempt = async <T>(what: string, act: () => Promise<T>): Promise<T> => {
     try {
       return await act();
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
-      throw new SinkWriteError(name, `could not be ${what} (${why})`, { cause });
+      throw new SinkWriteError(path, `could not be ${what} (${why})`, { cause });
     }
   };
   const handle: FileHandle = await attempt("created", () => open(temporaryPath, "wx"));

@@ -4,7 +4,7 @@
 
 import { type ByteSourceLike, type ReadOptions, toByteSource } from "./byte-source.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { EmptyFileError, LegacyTorchError, UnknownFormatError } from "./errors.ts";
+import { EmptyFileError, LegacyTorchError, TruncatedError, UnknownFormatError } from "./errors.ts";
 import { openSafetensors } from "./safetensors/safetensors-checkpoint.ts";
 import { openTorchCheckpoint } from "./torch/torch-checkpoint.ts";
 
@@ -35,6 +35,14 @@ export async function openCheckpoint(from: ByteSourceLike, options: ReadOptions 
   if (start[0] === 0x80 && (start[1] ?? 255) <= 5) throw new LegacyTorchError(source.name);
   const stranger = STRANGERS.find(([prefix]) => text.startsWith(prefix));
   if (stranger) throw new UnknownFormatError(source.name, stranger[1]);
+  // Either format's first mark is longer: whatever this is, it has lost its end.
+  if (source.byteLength <= 8) {
+    throw new TruncatedError(
+      source.name,
+      `a torch .bin or a safetensors file expected, ${source.byteLength} bytes found`,
+    );
+  }
   const hex = [...start.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  throw new UnknownFormatError(source.name, `a torch .bin (PK…) or a safetensors file expected, bytes ${hex} … found`);
+  const found = `a torch .bin (PK…) or a safetensors file expected, bytes ${hex} … found`;
+  throw new UnknownFormatError(source.name, `${found}; give such a file, or download it again`);
 }

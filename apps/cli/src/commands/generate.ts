@@ -2,7 +2,7 @@
  * `blackmamba generate`: text from a model. The text goes to stdout as it comes, what is said about it to stderr.
  */
 import { setImmediate } from "node:timers/promises";
-import { StopError } from "../errors.ts";
+import { MissingTokenizerError, StopError } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
 import type { Device, DeviceChoice, Library, Model, SamplingOptions } from "../library.ts";
 import { createLoadingBar } from "../output/loading-bar.ts";
@@ -53,9 +53,10 @@ export async function generate(
   library: Library,
 ): Promise<void> {
   const prompt = await readPrompt(promptArgument, io);
+  const folder = options.model ?? (await library.defaultModelFolder());
+  if (await library.lacksTokenizer(folder)) throw new MissingTokenizerError(folder);
   const { device, reason } = await abortable(library.selectDevice(options.device), io.signal);
   io.stderr.write(`device ${oneLine(reason)}\n`);
-  const folder = options.model ?? (await library.defaultModelFolder());
   const model = await load(folder, device, io, library);
 
   const run = await continueText(model, prompt, options, io);

@@ -21,6 +21,7 @@ export interface FakeLibraryOptions {
   readonly errors?: Partial<Record<Step, unknown>>;
   /** Waits forever instead. */
   readonly hangs?: "selectDevice" | "load" | "generate";
+  readonly lacksTokenizer?: boolean;
   readonly deviceReason?: string;
   readonly devices?: readonly DeviceListing[];
 }
@@ -62,6 +63,7 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       await step("selectDevice", choice);
       return { device, reason: deviceReason };
     },
+    lacksTokenizer: async () => options.lacksTokenizer === true,
     async load(folder: string, { onProgress }: LoadOptions) {
       await step("load", folder);
       for (const loadedBytes of [0, 13_000_000, 26_000_000]) onProgress({ loadedBytes, totalBytes: 26_000_000 });

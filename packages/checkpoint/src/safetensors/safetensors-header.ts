@@ -62,7 +62,7 @@ function parseHeader(source: ByteSource, bytes: Uint8Array, dataByteOffset: numb
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (cause) {
-    throw new SafetensorsHeaderError(source.name, "the header is no JSON; download it again", { cause });
+    throw new SafetensorsHeaderError(source.name, "the header is no JSON", { cause });
   }
   if (!isObject(json)) throw new SafetensorsHeaderError(source.name, "the header is no JSON object");
   const entries = new Map<string, SafetensorsEntry>();

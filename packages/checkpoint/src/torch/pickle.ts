@@ -465,7 +465,7 @@ class Unpickler {
     const name = REFUSED_OPCODES.get(opcode);
     const hex = `0x${opcode.toString(16).padStart(2, "0")}`;
     if (!name) return this.#error(`${hex} is no opcode of protocols 2 to 5; the file is damaged or no pickle`);
-    return this.#error(`opcode ${name} (${hex}) is refused: plain data does not need it. Save a plain state_dict`);
+    return this.#error(`opcode ${name} (${hex}) is refused: plain data does not need it`);
   }
 
   #error(message: string): PickleError {

@@ -36,11 +36,11 @@ export function checkedView(
   const { offset, shape, strides } = record;
   const storageElements = record.storage.elementCount;
   if (!isCount(offset) || !isCount(storageElements) || !isSizes(shape) || !isSizes(strides)) {
-    const what = "offset, shape, strides and storage size must be whole numbers from 0";
+    const what = "offset, shape, strides and storage size must be whole numbers from 0; save the file again";
     throw new TensorGeometryError(source, `tensor "${name}": ${what}`);
   }
   if (shape.length !== strides.length) {
-    const found = `${shape.length} sizes, but ${strides.length} strides`;
+    const found = `${shape.length} sizes, but ${strides.length} strides; save the file again`;
     throw new TensorGeometryError(source, `tensor "${name}" has ${found}`);
   }
   if (storageElements * elementByteLength > storageByteLength) {

@@ -86,7 +86,10 @@ async function refuseUnlessZip(source: ByteSource, options: ReadOptions): Promis
   const [first, second, third, fourth] = await source.read(0, 4, options);
   if (first === 0x50 && second === 0x4b && third === 3 && fourth === 4) return;
   if (first === 0x80 && second !== undefined && second <= 5) throw new LegacyTorchError(source.name);
-  throw new UnknownFormatError(source.name, "this is no zip; a file that torch.save wrote starts with PK");
+  throw new UnknownFormatError(
+    source.name,
+    "this is no zip; a file that torch.save wrote starts with PK. Give such a file, or download it again",
+  );
 }
 
 function findPickle(name: string, zip: ZipDirectory): ZipEntry {
@@ -94,10 +97,14 @@ function findPickle(name: string, zip: ZipDirectory): ZipEntry {
   const [entry] = found;
   if (entry && found.length === 1) return entry;
   if (found.length > 1) {
-    throw new ContentError(name, `the zip holds ${found.map((one) => `"${one.name}"`).join(" and ")}; one expected`);
+    throw new ContentError(
+      name,
+      `the zip holds ${found.map((one) => `"${one.name}"`).join(" and ")}; one expected: save it again`,
+    );
   }
   const some = [...zip.entries.keys()].slice(0, 3).join(", ") || "nothing";
-  throw new ContentError(name, `the zip holds no <folder>/data.pkl, so torch.save did not write it (it holds ${some})`);
+  const what = `the zip holds no <folder>/data.pkl, so torch.save did not write it (it holds ${some})`;
+  throw new ContentError(name, `${what}; give the pytorch_model.bin itself`);
 }
 
 async function refuseUnlessLittleEndian(

@@ -55,11 +55,14 @@ export async function readZipDirectory(source: ByteSource, options: ReadOptions 
   const end = await readEnd(source, options);
   const { directoryByteOffset, directoryByteLength, entryCount } = end;
   if (directoryByteOffset + directoryByteLength > end.byteOffset) {
-    throw new ZipError(source.name, "the zip's central directory overlaps its end record; download it again");
+    throw new ZipError(source.name, "the zip's central directory overlaps its end record");
   }
   if (directoryByteLength > MAX_DIRECTORY_BYTE_LENGTH) {
     const limit = `at most ${MAX_DIRECTORY_BYTE_LENGTH} are read`;
-    throw new LimitError(source.name, `the zip's central directory has ${directoryByteLength} bytes; ${limit}`);
+    throw new LimitError(
+      source.name,
+      `the zip's central directory has ${directoryByteLength} bytes; ${limit}: save only the state_dict`,
+    );
   }
   const bytes = await source.read(directoryByteOffset, directoryByteLength, options);
   const entries = parseEntries(source.name, bytes, entryCount, directoryByteOffset);
@@ -120,11 +123,11 @@ async function readZip64End(
   options: ReadOptions,
 ): Promise<EndRecord> {
   if (byteOffset + ZIP64_END_BYTE_LENGTH > limit) {
-    throw new ZipError(source.name, `the zip64 end record cannot be at byte ${byteOffset}; download it again`);
+    throw new ZipError(source.name, `the zip64 end record cannot be at byte ${byteOffset}`);
   }
   const record = viewOf(await source.read(byteOffset, ZIP64_END_BYTE_LENGTH, options));
   if (record.getUint32(0, true) !== ZIP64_END_SIGNATURE) {
-    throw new ZipError(source.name, `no zip64 end record at byte ${byteOffset}; download it again`);
+    throw new ZipError(source.name, `no zip64 end record at byte ${byteOffset}`);
   }
   if (record.getUint32(16, true) !== 0 || record.getUint32(20, true) !== 0) throw severalParts(source.name);
   return {
@@ -147,14 +150,14 @@ function parseEntries(
   for (let index = 0; index < entryCount; index++) {
     if (at + ENTRY_BYTE_LENGTH > bytes.byteLength || view.getUint32(at, true) !== ENTRY_SIGNATURE) {
       const where = `entry ${index} of ${entryCount} of the zip's central directory`;
-      throw new ZipError(name, `${where} is damaged; download it again`);
+      throw new ZipError(name, `${where} is damaged`);
     }
     const nameAt = at + ENTRY_BYTE_LENGTH;
     const extraAt = nameAt + view.getUint16(at + 28, true);
     const commentAt = extraAt + view.getUint16(at + 30, true);
     const next = commentAt + view.getUint16(at + 32, true);
     if (next > bytes.byteLength) {
-      throw new ZipError(name, `entry ${index} reaches beyond the zip's central directory; download it again`);
+      throw new ZipError(name, `entry ${index} reaches beyond the zip's central directory`);
     }
     const entryName = new TextDecoder().decode(bytes.subarray(nameAt, extraAt));
     const entry: ZipEntry = {
@@ -167,7 +170,7 @@ function parseEntries(
     if (entryName.endsWith("/")) continue;
     if (entries.has(entryName)) throw new ZipError(name, `entry "${entryName}" occurs twice in the zip`);
     if (entry.headerByteOffset + LOCAL_BYTE_LENGTH + entry.storedByteLength > directoryByteOffset) {
-      throw new ZipError(name, `entry "${entryName}" reaches into the zip's central directory; download it again`);
+      throw new ZipError(name, `entry "${entryName}" reaches into the zip's central directory`);
     }
     entries.set(entryName, entry);
   }
@@ -197,7 +200,7 @@ function sizesOf(
   }
   const fieldEnd = field + 4 <= extraEnd ? field + 4 + view.getUint16(field + 2, true) : 0;
   if (fieldEnd > extraEnd || fieldEnd < field + 4 + 8 * missing) {
-    throw new ZipError(name, `entry "${entryName}" lacks its zip64 sizes; download it again`);
+    throw new ZipError(name, `entry "${entryName}" lacks its zip64 sizes`);
   }
   let valueAt = field + 4;
   const nextValue = () => {
@@ -249,7 +252,7 @@ function readUint64(name: string, view: DataView, at: number): number {
 }
 
 function severalParts(name: string): ZipError {
-  return new ZipError(name, "the zip is one part of several; join them first (zip -s 0)");
+  return new ZipError(name, "the zip is one part of several", "join them first (zip -s 0)");
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -51,9 +51,7 @@ describe("the loader", () => {
 
 describe("the driver", () => {
   test("is missing", () => {
-    expect(whyNoVulkan(machine(loader))).toMatch(
-      /driver.*\(no manifest in .*\).*mesa-vulkan-drivers.*VK_DRIVER_FILES/,
-    );
+    expect(whyNoVulkan(machine(loader))).toMatch(/driver.*\(no manifest in .*\).*mesa-vulkan-drivers.*VK_DRIVER_FILES/);
   });
 
   test.each([
