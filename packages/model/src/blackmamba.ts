@@ -11,7 +11,7 @@ import { ModelState } from "./model-state.ts";
 import { countParameters, type ParameterCount } from "./parameters.ts";
 import { type ModelSource, openModel } from "./source.ts";
 import { type Trace, traceForward } from "./trace.ts";
-import { disposeWeights, type LoadProgress, loadWeights } from "./weights/load-weights.ts";
+import { disposeWeights, type LoadProgress, loadWeights, presentWeights } from "./weights/load-weights.ts";
 import { type ModelTable, weightTable } from "./weights/weight-table.ts";
 
 /** Options of {@link BlackMamba.load}. */
@@ -57,7 +57,7 @@ export class BlackMamba {
   #disposed = false;
 
   private constructor(
-    parts: Pick<BlackMamba, "config" | "tokenizer" | "device" | "deviceReason">,
+    parts: Pick<BlackMamba, "config" | "tokenizer" | "device" | "deviceReason" | "parameters">,
     weights: ModelTable<Tensor>,
     ownsDevice: boolean,
   ) {
@@ -65,7 +65,7 @@ export class BlackMamba {
     this.tokenizer = parts.tokenizer;
     this.device = parts.device;
     this.deviceReason = parts.deviceReason;
-    this.parameters = countParameters(weightTable(parts.config));
+    this.parameters = parts.parameters;
     this.#weights = weights;
     this.#engine = new Engine({ device: parts.device, config: parts.config, weights });
     this.#ownsDevice = ownsDevice;
@@ -88,8 +88,10 @@ export class BlackMamba {
       const ownsDevice = typeof device === "string";
       const selected = ownsDevice ? await selectDevice(device) : { device, reason: `${device.kind}: as given` };
       try {
-        const weights = await loadWeights(selected.device, checkpoint, weightTable(config), { signal, onProgress });
-        const parts = { config, tokenizer, device: selected.device, deviceReason: selected.reason };
+        const table = weightTable(config);
+        const weights = await loadWeights(selected.device, checkpoint, table, { signal, onProgress });
+        const parameters = countParameters(presentWeights(checkpoint, table));
+        const parts = { config, tokenizer, device: selected.device, deviceReason: selected.reason, parameters };
         return new BlackMamba(parts, weights, ownsDevice);
       } catch (error) {
         if (ownsDevice) await selected.device.dispose();

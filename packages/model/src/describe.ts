@@ -4,11 +4,11 @@
 import { type CheckpointTensor, requireTensor } from "@blackmamba/checkpoint";
 import type { ModelConfig } from "./config/config.ts";
 import { describeLayerKind } from "./config/layer-kind.ts";
-import { type ParameterCount, sumParameters } from "./parameters.ts";
+import { countParameters, type ParameterCount } from "./parameters.ts";
 import { type ModelSource, openModel } from "./source.ts";
-import { byteLength, checkWeights } from "./weights/load-weights.ts";
+import { byteLength, checkWeights, presentWeights } from "./weights/load-weights.ts";
 import type { Weight } from "./weights/weight.ts";
-import { leaves, weightTable } from "./weights/weight-table.ts";
+import { weightTable } from "./weights/weight-table.ts";
 
 /** A model's description. */
 export interface ModelDescription {
@@ -50,26 +50,22 @@ export async function describeModel(
   try {
     const table = weightTable(config);
     checkWeights(checkpoint, table);
-    const present = (part: object): Weight[] =>
-      leaves(part, (node): node is Weight => "names" in node).filter(
-        ({ names, optional }) => !optional || checkpoint.tensors.has(String(names[0])),
-      );
     const stored = (weights: readonly Weight[]): CheckpointTensor[] =>
       weights.flatMap(({ names }) => names.map((tensor) => requireTensor(checkpoint, tensor)));
     const bytesOf = (weights: readonly Weight[]) =>
       stored(weights).reduce((sum, tensor) => sum + byteLength(tensor), 0);
 
-    const all = present(table);
+    const all = presentWeights(checkpoint, table);
     const dtypes: Record<string, number> = {};
     for (const { dtype } of stored(all)) dtypes[dtype] = (dtypes[dtype] ?? 0) + 1;
     return {
       name,
       config,
-      parameters: sumParameters(all),
+      parameters: countParameters(all),
       byteLength: bytesOf(all),
       layers: config.layers.map((kind, index) => {
-        const weights = present(table.layers[index] ?? {});
-        const { total, active } = sumParameters(weights);
+        const weights = presentWeights(checkpoint, table.layers[index] ?? {});
+        const { total, active } = countParameters(weights);
         return {
           index,
           kind: kind.entry,

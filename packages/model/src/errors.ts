@@ -38,6 +38,13 @@ export class PromptError extends CodedError {
   }
 }
 
+/** A state that cannot go on: an abort or a failure left it in the middle of a token. */
+export class StateError extends CodedError {
+  constructor(message: string) {
+    super("ERR_STATE", message);
+  }
+}
+
 /** An option with a value it cannot have. */
 export class OptionError extends CodedError {
   constructor(option: string, expected: string, found: unknown) {

@@ -27,6 +27,7 @@ export {
   NoTokenizerError,
   OptionError,
   PromptError,
+  StateError,
 } from "./errors.ts";
 export type { GeneratedToken, GenerateOptions } from "./generate/generate.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";

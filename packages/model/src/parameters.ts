@@ -3,7 +3,6 @@
  */
 import { elementCount } from "@blackmamba/tensor";
 import type { Weight } from "./weights/weight.ts";
-import { type ModelTable, weightsOf } from "./weights/weight-table.ts";
 
 /** Numbers of parameters. */
 export interface ParameterCount {
@@ -12,13 +11,8 @@ export interface ParameterCount {
   readonly active: number;
 }
 
-/** Counts a whole model's parameters. Optional weights are counted. */
-export function countParameters(table: ModelTable<Weight>): ParameterCount {
-  return sumParameters(weightsOf(table));
-}
-
 /** Counts the parameters of some weights. */
-export function sumParameters(weights: readonly Weight[]): ParameterCount {
+export function countParameters(weights: readonly Weight[]): ParameterCount {
   let [total, active] = [0, 0];
   for (const weight of weights) {
     const elements = elementCount(weight.deviceShape);

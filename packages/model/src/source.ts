@@ -50,12 +50,6 @@ export async function openModel(source: ModelSource, signal?: AbortSignal): Prom
     const configName = nameOf(parts.config, "config.json");
     const config = parseConfig(await readJson(parts.config, "config.json", signal), configName);
     const tokenizer = await openTokenizer(parts, signal);
-    if (tokenizer && tokenizer.vocabSize > config.vocab) {
-      const found = `${nameOf(parts.tokenizer, "tokenizer.json")} has ${tokenizer.vocabSize} tokens`;
-      throw new ModelConfigError(
-        `${configName}: vocab_size is ${config.vocab}, but ${found}; take both files from the same model`,
-      );
-    }
     checkpoint = await openCheckpoint(toByteSource(parts.weights, "weights"), { signal });
     return { name, config, checkpoint, tokenizer };
   } finally {

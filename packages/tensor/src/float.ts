@@ -1,5 +1,5 @@
 /**
- * Exact conversion between float32 and the 16-bit types. Not here: quantised blocks, see `rows.ts`.
+ * Exact conversion between float32 and the 16-bit types. Not here: quantised blocks, see `host-tensor.ts`.
  */
 
 const word = new Uint32Array(1);

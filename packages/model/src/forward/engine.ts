@@ -4,8 +4,8 @@
  * Programs are recorded once, against one resident state. A sequence's state is copied in when it is its turn and out when
  * another's comes, which costs nothing while there is only one.
  */
-import { type Device, type Tensor, TensorPool } from "@blackmamba/tensor";
-import { PromptError } from "../errors.ts";
+import { type Device, DisposedError, type Tensor, TensorPool } from "@blackmamba/tensor";
+import { PromptError, StateError } from "../errors.ts";
 import { createForward, createHead, type Forward, type ForwardInputs, type Head } from "./forward.ts";
 import { createLayerStates, type LayerStates, stateTensors } from "./state.ts";
 
@@ -38,7 +38,9 @@ export interface Visitor {
 export class Engine {
   readonly #inputs: ForwardInputs;
   readonly #residentTensors: readonly Tensor[];
+  readonly #sequences = new Set<Sequence>();
   #owner: Sequence | undefined;
+  #disposed = false;
   #decode: Promise<Forward> | undefined;
   #prefill: Promise<Forward> | undefined;
   #allLogits: Promise<Head> | undefined;
@@ -55,11 +57,14 @@ export class Engine {
   /** A sequence before its first token. */
   createSequence(): Sequence {
     const { device, config } = this.#inputs;
-    return { states: createLayerStates(device, config), position: 0, broken: false };
+    const sequence = { states: createLayerStates(device, config), position: 0, broken: false };
+    this.#sequences.add(sequence);
+    return sequence;
   }
 
   /** Frees a sequence's state. */
   disposeSequence(sequence: Sequence): void {
+    this.#sequences.delete(sequence);
     if (this.#owner === sequence) this.#owner = undefined;
     for (const tensor of stateTensors(sequence.states)) tensor.storage.dispose();
   }
@@ -101,8 +106,10 @@ export class Engine {
     return this.#exclusively(() => this.#eachChunk(sequence, ids, chunk, signal, visitChunk));
   }
 
-  /** Frees scratch, logits and the resident state. Weights and sequences belong to others. */
+  /** Frees scratch, logits and all states. The weights belong to the model. */
   dispose(): void {
+    this.#disposed = true;
+    for (const sequence of this.#sequences) this.disposeSequence(sequence);
     this.#inputs.pool.dispose();
   }
 
@@ -124,7 +131,7 @@ export class Engine {
   ): Promise<void> {
     checkIds(ids, this.#inputs.config.vocab);
     if (sequence.broken) {
-      throw new PromptError("this state was left in the middle of a token by an abort or a failure; start a new one");
+      throw new StateError("this state was left in the middle of a token by an abort or a failure; start a new one");
     }
     for (let start = 0; start < ids.length; start += chunk) {
       const part = Uint32Array.from({ length: Math.min(chunk, ids.length - start) }, (_, i) => Number(ids[start + i]));
@@ -154,7 +161,10 @@ export class Engine {
 
   /** Waits for the steps before, whether they failed or not. */
   #exclusively<T>(step: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(step);
+    const result = this.#turn.then(() => {
+      if (this.#disposed) throw new DisposedError("model");
+      return step();
+    });
     this.#turn = result.catch(() => {});
     return result;
   }

@@ -28,22 +28,24 @@ export interface LoadWeightsOptions {
  * @throws ModelWeightsError naming the tensor
  */
 export function checkWeights(checkpoint: Checkpoint, table: ModelTable<Weight>): void {
-  const weights = weightsOf(table);
-  for (const { names, shape, optional } of weights) {
-    for (const name of names) {
-      if (optional && !checkpoint.tensors.has(name)) continue;
-      checkShape(checkpoint, requireTensor(checkpoint, name), shape);
-    }
+  const weights = presentWeights(checkpoint, table);
+  for (const { names, shape } of weights) {
+    for (const name of names) checkShape(checkpoint, requireTensor(checkpoint, name), shape);
   }
   const expected = new Set(weights.flatMap(({ names }) => names));
   const unexpected = [...checkpoint.tensors.keys()].filter((name) => !expected.has(name));
   if (unexpected.length > 0) {
-    const more = unexpected.length > 1 ? `, and ${unexpected.length - 1} more` : "";
+    const more = unexpected.length > 1 ? ` (and ${unexpected.length - 1} more)` : "";
     throw new ModelWeightsError(
       `${checkpoint.name}: tensor ${unexpected[0]}${more} is unexpected: the configuration has no place for it; ` +
         "do config.json and the weights belong together?",
     );
   }
+}
+
+/** The weights of a table, or of a part of one, less the optional ones that the checkpoint lacks. */
+export function presentWeights(checkpoint: Checkpoint, table: object): Weight[] {
+  return weightsOf(table).filter(({ names, optional }) => !optional || checkpoint.tensors.has(String(names[0])));
 }
 
 /**
@@ -62,9 +64,8 @@ export async function loadWeights(
   let loadedBytes = 0;
   const loaded = new Map<Weight, Tensor>();
   try {
-    for (const weight of weightsOf(table)) {
+    for (const weight of presentWeights(checkpoint, table)) {
       signal?.throwIfAborted();
-      if (weight.optional && !checkpoint.tensors.has(String(weight.names[0]))) continue;
       const sources = weight.names.map((name) => requireTensor(checkpoint, name));
       const dtype = deviceDType(weight, sources);
       const tensor = device.createTensor(dtype, weight.deviceShape, String(weight.names[0]));

@@ -107,15 +107,10 @@ function expertTable(config: ModelConfig, experts: number, at: string): ExpertTa
   };
 }
 
-/** All leaves of a table, in the order of the layers. */
-export function leaves<T extends object>(table: object, isLeaf: (node: object) => node is T): T[] {
+/** The weights of a table or of a part of one, in the order of the layers. */
+export function weightsOf(table: object): Weight[] {
   return Object.values(table).flatMap((node: unknown) => {
     if (typeof node !== "object" || node === null) return [];
-    return isLeaf(node) ? [node] : leaves(node, isLeaf);
+    return "names" in node ? [node as Weight] : weightsOf(node);
   });
-}
-
-/** The table's weights. */
-export function weightsOf(table: ModelTable<Weight>): Weight[] {
-  return leaves(table, (node): node is Weight => "names" in node);
 }

@@ -4,10 +4,10 @@
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { modelFolder } from "@blackmamba/storyteller";
+import { BlackMamba } from "@blackmamba/model";
 import { readJsonFixture, testDevices } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
-import { BlackMamba } from "./blackmamba.ts";
+import { modelFolder } from "../index.js";
 
 /** Perplexity of the bf16 model over all documents of `nll.json`, as the reference computed it in float32. */
 const REFERENCE_PERPLEXITY = 15.2996;
@@ -71,26 +71,35 @@ describe.each(testDevices())("the storyteller on $label", ({ label, open }) => {
     await model.dispose();
   });
 
-  test.runIf(hasBf16)("in bf16: the reference's greedy text, token for token", async () => {
-    const model = await BlackMamba.load(BF16_FOLDER, { device: await open() });
-    const stories = await readJsonFixture<{ prompt: string; ids: number[]; text: string }[]>("storyteller/greedy.json");
-    for (const story of stories) {
-      const ids = model.tokenizer?.encodePrompt(story.prompt) ?? [];
-      let text = story.prompt;
-      for await (const token of model.generate(story.prompt, { maxTokens: story.ids.length - ids.length })) {
-        ids.push(token.id);
-        text += token.text;
+  test.runIf(hasBf16)(
+    "in bf16: the reference's greedy text, token for token",
+    async () => {
+      const model = await BlackMamba.load(BF16_FOLDER, { device: await open() });
+      const stories =
+        await readJsonFixture<{ prompt: string; ids: number[]; text: string }[]>("storyteller/greedy.json");
+      for (const story of stories) {
+        const ids = model.tokenizer?.encodePrompt(story.prompt) ?? [];
+        let text = story.prompt;
+        for await (const token of model.generate(story.prompt, { maxTokens: story.ids.length - ids.length })) {
+          ids.push(token.id);
+          text += token.text;
+        }
+        expect(ids).toEqual(story.ids);
+        expect(text).toBe(story.text);
       }
-      expect(ids).toEqual(story.ids);
-      expect(text).toBe(story.text);
-    }
-    await model.dispose();
-  }, 300_000);
+      await model.dispose();
+    },
+    300_000,
+  );
 
-  test.runIf(hasBf16)("in bf16: the reference's perplexity within 1e-3", async () => {
-    const documents = await documentsFor(label);
-    const model = await BlackMamba.load(BF16_FOLDER, { device: await open() });
-    expect(Math.abs((await perplexity(model, documents)) - referencePerplexity(documents))).toBeLessThanOrEqual(1e-3);
-    await model.dispose();
-  }, 900_000);
+  test.runIf(hasBf16)(
+    "in bf16: the reference's perplexity within 1e-3",
+    async () => {
+      const documents = await documentsFor(label);
+      const model = await BlackMamba.load(BF16_FOLDER, { device: await open() });
+      expect(Math.abs((await perplexity(model, documents)) - referencePerplexity(documents))).toBeLessThanOrEqual(1e-3);
+      await model.dispose();
+    },
+    900_000,
+  );
 });
