@@ -3,7 +3,7 @@
  */
 import { type DType, Q8_0_BLOCK } from "./dtype.ts";
 import { ShapeError } from "./errors.ts";
-import { f16ToF32 } from "./float.ts";
+import { bf16ToF32, f16ToF32 } from "./float.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** A tensor over an ArrayBuffer. */
@@ -77,12 +77,12 @@ export function rowReader(tensor: HostTensor): (row: number) => Float32Array {
     }
     case "f16":
       return (index) => {
-        widenF16(values as Uint16Array, index * width, row, f16Table());
+        widenF16(values as Uint16Array, index * width, row, wideningTable("f16"));
         return row;
       };
     case "q8_0":
       return (index) => {
-        widenQ8(values as Int8Array, tensor.scales as Uint16Array, index * width, row, f16Table());
+        widenQ8(values as Int8Array, tensor.scales as Uint16Array, index * width, row, wideningTable("f16"));
         return row;
       };
     case "u32":
@@ -105,10 +105,15 @@ function widenQ8(values: Int8Array, scales: Uint16Array, start: number, row: Flo
   }
 }
 
-let f16Values: Float32Array | undefined;
+const tables = new Map<"f16" | "bf16", Float32Array>();
 
-/** All 65,536 float16 values: a look-up is several times faster than taking the bits apart. */
-function f16Table(): Float32Array {
-  f16Values ??= Float32Array.from({ length: 65536 }, (_, bits) => f16ToF32(bits));
-  return f16Values;
+/** All 65,536 values of a 16-bit type as float32: a look-up is several times faster than taking the bits apart. */
+export function wideningTable(dtype: "f16" | "bf16"): Float32Array {
+  let table = tables.get(dtype);
+  if (!table) {
+    const widen = dtype === "f16" ? f16ToF32 : bf16ToF32;
+    table = Float32Array.from({ length: 65536 }, (_, bits) => widen(bits));
+    tables.set(dtype, table);
+  }
+  return table;
 }

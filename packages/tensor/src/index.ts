@@ -24,7 +24,7 @@ export {
   ShapeError,
 } from "./errors.ts";
 export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./float.ts";
-export { f32, type HostTensor, hostTensor, rowReader, u32 } from "./host-tensor.ts";
+export { f32, type HostTensor, hostTensor, rowReader, u32, wideningTable } from "./host-tensor.ts";
 export {
   type AdapterTraits,
   type Binding,

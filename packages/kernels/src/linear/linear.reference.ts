@@ -4,6 +4,7 @@
 import { f32, type HostOperands, type HostTensor, rowReader, u32 } from "@blackmamba/tensor";
 import { softplus } from "../math.ts";
 import type { LinearOperands, LinearParams } from "./linear.ts";
+import { dot, rowDot } from "./row-dot.ts";
 
 export function linearReference(operands: HostOperands<LinearOperands>, params: LinearParams, tokens: number): void {
   const { out, x, weights, bias, expert, scale } = operands;
@@ -11,14 +12,16 @@ export function linearReference(operands: HostOperands<LinearOperands>, params: 
   const inputs = x.shape[1];
   const [outData, xData] = [f32(out), f32(x)];
   const [biasData, scaleData] = [bias && f32(bias), scale && f32(scale)];
-  const weightRow = rowReader(weights);
+  const [weightRow, dotRow] = [rowReader(weights), rowDot(weights)];
   const sums = new Float64Array(tokens);
   const { firstExpert = 0 } = params;
 
   for (const [matrix, members] of tokensByMatrix(weights, expert, firstExpert, tokens)) {
     const starts = members.map((t) => x.offset + t * x.rowStride);
     for (let n = 0; n < outputs; n++) {
-      multiply(weightRow(matrix * outputs + n), inputs, xData, starts, sums);
+      const row = matrix * outputs + n;
+      if (starts.length === 1) sums[0] = dotRow(row, xData, starts[0]);
+      else multiply(weightRow(row), inputs, xData, starts, sums);
       const b = biasData && bias ? biasData[bias.offset + (firstExpert + matrix) * outputs + n] : 0;
       for (let i = 0; i < members.length; i++) {
         const t = members[i];
@@ -53,8 +56,8 @@ function tokensByMatrix(
 /**
  * sums[i] = Σ_k w[k] · x[starts[i] + k]
  *
- * Every sum is kept in four parts and, where there are several, two sums are made at a time: an addition has to wait for
- * the one before it in the same sum, and that wait is most of the time.
+ * Two sums at a time, each in two parts: an addition has to wait for the one before it in the same sum, and that wait is
+ * most of the time.
  */
 function multiply(w: Float32Array, length: number, x: Float32Array, starts: Int32Array, sums: Float64Array): void {
   let i = 0;
@@ -79,21 +82,5 @@ function multiply(w: Float32Array, length: number, x: Float32Array, starts: Int3
     sums[i] = a0 + a1;
     sums[i + 1] = b0 + b1;
   }
-  if (i < starts.length) sums[i] = dot(w, length, x, starts[i]);
-}
-
-function dot(w: Float32Array, length: number, x: Float32Array, start: number): number {
-  let sum0 = 0;
-  let sum1 = 0;
-  let sum2 = 0;
-  let sum3 = 0;
-  let k = 0;
-  for (; k + 3 < length; k += 4) {
-    sum0 += w[k] * x[start + k];
-    sum1 += w[k + 1] * x[start + k + 1];
-    sum2 += w[k + 2] * x[start + k + 2];
-    sum3 += w[k + 3] * x[start + k + 3];
-  }
-  for (; k < length; k++) sum0 += w[k] * x[start + k];
-  return sum0 + sum1 + (sum2 + sum3);
+  if (i < starts.length) sums[i] = dot(w, 0, x, starts[i], length);
 }
