@@ -2,8 +2,9 @@
  * Values on the command line: each parser takes the text a user gave and returns the value, or says what was expected.
  * Strict on purpose: `1e3x`, `0x10` or an empty text is a mistake to name, not a number to guess.
  */
+
+import type { DeviceChoice } from "@blackmamba/model";
 import { UsageError } from "./errors.ts";
-import type { DeviceChoice } from "./library.ts";
 
 /** Seeds are 32 bits, as the library's generator has. */
 const MAX_SEED = 2 ** 32 - 1;

@@ -178,10 +178,18 @@ weights     27.7 MB (27,654,321 bytes) in m/model.safetensors
 tensors     12 f32, 109 q8_0
 tokenizer   tokenizer.json
 
-hidden  256
-vocab   8192
-gating  sigmoid
-gated   true
+hidden          256
+inner           512
+state           16
+taps            4
+dtRank          16
+ffn             576
+vocab           8192
+epsilon         0.00001
+gating          sigmoid
+gated           true
+projectionBias  false
+linearBias      false
 
 layer  kind                  parameters   active   weights
     0  r     Mamba              433,000  433,000  460.0 kB

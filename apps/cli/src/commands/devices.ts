@@ -1,6 +1,8 @@
 /** `blackmamba devices`: what this machine offers, and why something is not usable. Opens no device. */
+
+import type { DeviceListing } from "@blackmamba/model";
 import { abortable, type Io } from "../io.ts";
-import type { DeviceListing, Library } from "../library.ts";
+import type { Library } from "../library.ts";
 import { formatTable } from "../output/table.ts";
 import { formatBytes, formatCount } from "../output/units.ts";
 

@@ -2,9 +2,10 @@
  * `blackmamba generate`: text from a model. The text goes to stdout as it comes, what is said about it to stderr.
  */
 import { setImmediate } from "node:timers/promises";
+import type { DeviceChoice, GenerateOptions as GenerationOptions } from "@blackmamba/model";
 import { MissingTokenizerError, StopError } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
-import type { Device, DeviceChoice, Library, Model, SamplingOptions } from "../library.ts";
+import type { Device, Library, Model } from "../library.ts";
 import { createLoadingBar } from "../output/loading-bar.ts";
 import { formatBytes, formatDuration } from "../output/units.ts";
 import { readPrompt } from "../prompt.ts";
@@ -112,7 +113,7 @@ type Run = Pick<
  */
 async function continueText(model: Model, prompt: string, options: GenerateOptions, io: Io): Promise<Run> {
   const { maxTokens, temperature, topK, topP, seed } = options;
-  const sampling: SamplingOptions = { maxTokens, temperature, topK, topP, seed, signal: io.signal };
+  const sampling: GenerationOptions = { maxTokens, temperature, topK, topP, seed, signal: io.signal };
   let shown = "";
   const show = (text: string): void => {
     if (options.json === true || text === "") return;

@@ -1,6 +1,8 @@
 /** `blackmamba info`: what a model is, read from its configuration and tensor table. Loads no weights. */
+
+import type { ModelDescription } from "@blackmamba/model";
 import { abortable, type Io } from "../io.ts";
-import type { Library, ModelDescription } from "../library.ts";
+import type { Library } from "../library.ts";
 import { formatTable } from "../output/table.ts";
 import { formatBytes, formatCount } from "../output/units.ts";
 

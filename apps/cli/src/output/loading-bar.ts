@@ -1,7 +1,8 @@
 /** How far a model is loaded, for a person who watches. Says nothing where nobody does. */
+
+import type { LoadProgress } from "@blackmamba/model";
 import progress from "cli-progress";
 import type { Io } from "../io.ts";
-import type { LoadProgress } from "../library.ts";
 import { formatBytes } from "./units.ts";
 
 export interface LoadingBar {

@@ -1,5 +1,6 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
-import type { DeviceListing, Library, LoadOptions, Model, ModelDescription, SamplingOptions } from "../library.ts";
+import type { DeviceListing, GenerateOptions, ModelDescription } from "@blackmamba/model";
+import type { Library, LoadOptions, Model } from "../library.ts";
 
 export interface FakeLibrary extends Library {
   /** What the commands asked for, in order. */
@@ -46,9 +47,9 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
   const model: Model = {
     tokenizer: { encodePrompt: (text) => text.split(" ").map((_, id) => id) },
     parameters: { total: 100, active: 60 },
-    async *generate(prompt: string, sampling: SamplingOptions) {
+    async *generate(prompt: string, sampling: GenerateOptions) {
       await step("generate", prompt, sampling);
-      for (let id = 0; id < sampling.maxTokens && (pieces === undefined || id < pieces.length); id += 1) {
+      for (let id = 0; id < (sampling.maxTokens ?? 0) && (pieces === undefined || id < pieces.length); id += 1) {
         if (id === 1 && errors.advance !== undefined) throw errors.advance;
         yield { id, text: (pieces ?? STORY)[id % (pieces ?? STORY).length]! };
       }
@@ -66,7 +67,8 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     lacksTokenizer: async () => options.lacksTokenizer === true,
     async load(folder: string, { onProgress }: LoadOptions) {
       await step("load", folder);
-      for (const loadedBytes of [0, 13_000_000, 26_000_000]) onProgress({ loadedBytes, totalBytes: 26_000_000 });
+      for (const loadedBytes of [0, 13_000_000, 26_000_000])
+        onProgress({ loadedBytes, totalBytes: 26_000_000, tensor: "a" });
       return model;
     },
     async describeModel(folder) {
@@ -82,7 +84,15 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
 }
 
 export const DESCRIPTION: ModelDescription = {
-  config: { hidden: 256, vocab: 8192, gating: "sigmoid", gated: true, layers: ["r", "8"], trainedLength: undefined },
+  name: "m",
+  config: {
+    ...{ hidden: 256, inner: 512, state: 16, taps: 4, dtRank: 16, ffn: 576, vocab: 8192, epsilon: 1e-5 },
+    ...{ gating: "sigmoid", gated: true, projectionBias: false, linearBias: false, trainedLength: undefined },
+    layers: [
+      { entry: "r", mamba: true, experts: 0 },
+      { entry: "8", mamba: false, experts: 8 },
+    ],
+  },
   parameters: { total: 26_000_123, active: 8_000_456 },
   byteLength: 27_654_321,
   layers: [
