@@ -190,7 +190,6 @@ export class WebGpuDevice implements Device {
       queue.writeBuffer(this.#run, 0, new Uint32Array([tokens, 0, 0, 0]));
       this.#runTokens = tokens;
     }
-    this.gpu.pushErrorScope("validation");
     const encoder = this.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const program of programs as readonly WebGpuProgram[]) {
@@ -206,9 +205,11 @@ export class WebGpuDevice implements Device {
       }
     }
     pass.end();
+    // What was encoded wrongly shows when the encoder finishes, so the scope need not be open before.
+    this.gpu.pushErrorScope("validation");
     queue.submit([encoder.finish()]);
-    const labels = programs.map(({ label }) => label).join(", ");
-    this.#track(this.gpu.popErrorScope(), (error) => new KernelError(labels, error.message));
+    const toError = ({ message }: GPUError) => new KernelError(programs.map(({ label }) => label).join(", "), message);
+    this.#track(this.gpu.popErrorScope(), toError);
   }
 
   async dispose(): Promise<void> {
