@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The `blackmamba` command: ties a run to this process, its streams, its signals and its end. */
 import type { Writable } from "node:stream";
 import { reportError, StopError, StreamError } from "./errors.ts";

@@ -14,7 +14,7 @@ export interface Trace {
 
 /** The inside of one layer. */
 export interface LayerTrace {
-  /** [tokens × hidden]: the residual stream after the layer. */
+  /** `[tokens × hidden]`: the residual stream after the layer. */
   readonly hidden: Float32Array;
   /** Only for a mixture of experts. */
   readonly routes?: RouteTrace | undefined;
@@ -22,11 +22,11 @@ export interface LayerTrace {
 
 /** What a router decided. */
 export interface RouteTrace {
-  /** [tokens × experts]: before the gate. */
+  /** `[tokens × experts]`: before the gate. */
   readonly logits: Float32Array;
-  /** [tokens]: the chosen expert. */
+  /** `[tokens]`: the chosen expert. */
   readonly experts: Uint32Array;
-  /** [tokens]: the chosen expert's gate, which its result is multiplied by. */
+  /** `[tokens]`: the chosen expert's gate, which its result is multiplied by. */
   readonly gates: Float32Array;
 }
 

@@ -38,7 +38,7 @@ export interface MambaWeights {
   readonly dtProj: Tensor;
   /** [inner] */
   readonly dtProjBias: Tensor;
-  /** [inner, state]: −exp(A_log) */
+  /** `[inner, state]`: −exp(A_log) */
   readonly A: Tensor;
   /** [inner] */
   readonly D: Tensor;
@@ -50,7 +50,7 @@ export interface MambaWeights {
 
 /** What a Mamba layer carries from token to token: the same size at any length. */
 export interface MambaState {
-  /** [taps − 1, inner]: the convolution's last inputs; left out with one tap */
+  /** `[taps − 1, inner]`: the convolution's last inputs; left out with one tap */
   readonly conv?: Tensor | undefined;
   /** [inner, state] */
   readonly ssm: Tensor;

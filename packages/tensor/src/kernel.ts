@@ -53,8 +53,11 @@ export interface Kernel<O extends Operands, P> {
 
 /** One recorded use of a kernel. */
 export interface KernelCall {
+  /** The kernel's. */
   readonly name: string;
+  /** The WGSL for an adapter. */
   shader(traits: AdapterTraits): Shader;
+  /** The plain loops, over operands as `view` gives them: runs the call for so many tokens. */
   reference(view: (tensor: Tensor) => HostTensor): (tokens: number) => void;
 }
 

@@ -3,6 +3,7 @@
  * half a character; not a way to decode faster.
  */
 
+/** A decoder in the middle of a text. Made by `tokenizer.stream()`. */
 export interface TokenStream {
   /** The text that became certain with this id; "" if none did. */
   push(id: number): string;
@@ -10,6 +11,7 @@ export interface TokenStream {
   flush(): string;
 }
 
+/** Options of `decode` and `stream`. */
 export interface DecodeOptions {
   /** Leaves out special tokens such as `<|endoftext|>`. Default false: every id gives its text. */
   readonly skipSpecialTokens?: boolean | undefined;

@@ -11,6 +11,7 @@ import { readTokenizerConfig, type TokenizerConfig } from "./tokenizer-config.ts
 import { isTokenId, readTokenizerJson, type TokenizerJson } from "./tokenizer-json.ts";
 import { useUnicodeWhiteSpace } from "./unicode-white-space.ts";
 
+/** Turns text into ids and back. Made by {@link createTokenizer}. */
 export interface Tokenizer {
   /** The ids of a text, and no others. A special token written out in the text becomes its id. */
   encode(text: string): number[];
@@ -20,7 +21,9 @@ export interface Tokenizer {
   decode(ids: Iterable<number>, options?: DecodeOptions): string;
   /** Decodes ids as they come. */
   stream(options?: DecodeOptions): TokenStream;
+  /** The id of a token as the vocabulary writes it, such as `Ġthe`. */
   tokenToId(token: string): number | undefined;
+  /** The token of an id, as the vocabulary writes it; `undefined` for an id it does not have. */
   idToToken(id: number): string | undefined;
   /** The highest id + 1. */
   readonly vocabSize: number;

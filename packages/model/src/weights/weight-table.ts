@@ -26,7 +26,7 @@ export interface ExpertTable<T> {
 
 /** Every weight of a model. */
 export interface ModelTable<T> {
-  /** [vocab, hidden]: also the output layer */
+  /** `[vocab, hidden]`: also the output layer */
   readonly embedding: T;
   /** [vocab] */
   readonly outputBias?: T | undefined;
