@@ -133,8 +133,8 @@ describe("config.json", () => {
   });
 
   test.each<[object, RegExp]>([
-    [{ hidden_size: "64" }, /hidden_size: expected a whole number of at least 1, found "64"/],
-    [{ hidden_size: undefined }, /hidden_size: expected a whole number of at least 1, found nothing/],
+    [{ hidden_size: "64" }, /hidden_size: expected a whole number from 1 to 16777216, found "64"/],
+    [{ hidden_size: undefined }, /hidden_size: expected a whole number from 1 to 16777216, found nothing/],
     [{ conv_dimension: 0 }, /conv_dimension: expected .* found 0/],
     [{ expansion_factor: 2.5 }, /expansion_factor: expected .* found 2\.5/],
     [{ swiglu: "yes" }, /swiglu: expected true or false, found "yes"/],

@@ -25,8 +25,10 @@ process.on("uncaughtException", (error) => {
 
 const exitCode = await run(process.argv.slice(2), { stdin, stdout, stderr, env, signal: stop.signal }, realLibrary);
 await Promise.all([flush(stdout), flush(stderr)]);
+// What could not be written shows only now; whatever failed before has been told already.
+const isLost = exitCode === 0 && stop.signal.reason instanceof StreamError;
 // A WebGPU instance, or standard input still open, would keep the process waiting.
-process.exit(exitCode);
+process.exit(isLost ? reportError(stop.signal.reason, "blackmamba --help", { stderr, env }) : exitCode);
 
 function cannotWrite(error: Error): StreamError {
   return new StreamError(

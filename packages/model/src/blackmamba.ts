@@ -4,8 +4,8 @@
 import { type Device, type DeviceChoice, DisposedError, selectDevice, type Tensor } from "@blackmamba/tensor";
 import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { ModelConfig } from "./config/config.ts";
-import { NoTokenizerError, PromptError } from "./errors.ts";
-import { Engine } from "./forward/engine.ts";
+import { NoTokenizerError, OptionError, PromptError } from "./errors.ts";
+import { checkIds, Engine } from "./forward/engine.ts";
 import { type GeneratedToken, type GenerateOptions, generateTokens } from "./generate/generate.ts";
 import { ModelState } from "./model-state.ts";
 import { countParameters, type ParameterCount } from "./parameters.ts";
@@ -86,13 +86,21 @@ export class BlackMamba {
     const { config, checkpoint, tokenizer } = await openModel(source, signal);
     try {
       const ownsDevice = typeof device === "string";
+      if (!ownsDevice && typeof device?.createTensor !== "function") {
+        throw new OptionError("device", '"auto", "webgpu", "cpu" or a device', device);
+      }
       const selected = ownsDevice ? await selectDevice(device) : { device, reason: `${device.kind}: as given` };
       try {
         const table = weightTable(config);
         const weights = await loadWeights(selected.device, checkpoint, table, { signal, onProgress });
         const parameters = countParameters(presentWeights(checkpoint, table));
         const parts = { config, tokenizer, device: selected.device, deviceReason: selected.reason, parameters };
-        return new BlackMamba(parts, weights, ownsDevice);
+        try {
+          return new BlackMamba(parts, weights, ownsDevice);
+        } catch (error) {
+          disposeWeights(weights);
+          throw error;
+        }
       } catch (error) {
         if (ownsDevice) await selected.device.dispose();
         throw error;
@@ -110,6 +118,7 @@ export class BlackMamba {
    */
   async logits(ids: ArrayLike<number>, { signal }: ForwardOptions = {}): Promise<Float32Array> {
     this.#assertUsable();
+    checkIds(ids, this.config.vocab);
     const result = new Float32Array(ids.length * this.config.vocab);
     let end = 0;
     const append = (rows: Float32Array) => {
@@ -143,12 +152,13 @@ export class BlackMamba {
     options: GenerateOptions = {},
   ): AsyncGenerator<GeneratedToken, void, undefined> {
     this.#assertUsable();
-    const promptIds = typeof prompt === "string" ? this.#encode(prompt) : Array.from(prompt);
+    const promptIds = typeof prompt === "string" ? this.#encode(prompt) : prompt;
+    checkIds(promptIds, this.config.vocab);
     const state = this.createState();
     try {
       yield* generateTokens({ state, promptIds, tokenizer: this.tokenizer }, options);
     } finally {
-      state.dispose();
+      await state.dispose();
     }
   }
 
@@ -162,7 +172,7 @@ export class BlackMamba {
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#engine.dispose();
+    await this.#engine.dispose();
     disposeWeights(this.#weights);
     if (this.#ownsDevice) await this.device.dispose();
   }
@@ -187,7 +197,7 @@ export class BlackMamba {
     try {
       return await use(sequence);
     } finally {
-      this.#engine.disposeSequence(sequence);
+      await this.#engine.disposeSequence(sequence);
     }
   }
 

@@ -45,6 +45,13 @@ export class StateError extends CodedError {
   }
 }
 
+/** The model computed something that is no number. */
+export class NumericError extends CodedError {
+  constructor(message: string) {
+    super("ERR_NUMERIC", message);
+  }
+}
+
 /** An option with a value it cannot have. */
 export class OptionError extends CodedError {
   constructor(option: string, expected: string, found: unknown) {

@@ -25,6 +25,7 @@ export {
   ModelFileError,
   ModelWeightsError,
   NoTokenizerError,
+  NumericError,
   OptionError,
   PromptError,
   StateError,

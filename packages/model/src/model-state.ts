@@ -1,7 +1,6 @@
 /**
  * A place in a text: what the model remembers of the tokens so far, always in the same number of bytes.
  */
-import { DisposedError } from "@blackmamba/tensor";
 import type { Engine, Sequence } from "./forward/engine.ts";
 import { stateTensors } from "./forward/state.ts";
 
@@ -15,7 +14,6 @@ export interface AdvanceOptions {
 export class ModelState {
   readonly #engine: Engine;
   readonly #sequence: Sequence;
-  #disposed = false;
 
   /** @internal */
   constructor(engine: Engine) {
@@ -41,14 +39,11 @@ export class ModelState {
    * @throws PromptError for no ids, or ids out of range
    */
   async advance(ids: ArrayLike<number>, { signal }: AdvanceOptions = {}): Promise<Float32Array> {
-    if (this.#disposed) throw new DisposedError("state");
     return this.#engine.advance(this.#sequence, ids, signal);
   }
 
-  /** Frees the state's memory. */
-  dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#engine.disposeSequence(this.#sequence);
+  /** Frees the state's memory, once the steps that were asked for before are done. Safe to call twice. */
+  async dispose(): Promise<void> {
+    await this.#engine.disposeSequence(this.#sequence);
   }
 }

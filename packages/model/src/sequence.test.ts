@@ -28,13 +28,13 @@ describe.each(testDevices())("sequences on $label", ({ open }) => {
     const alone = model.createState();
     await alone.advance(text(20));
     const expected = await alone.advance([7]);
-    alone.dispose();
+    await alone.dispose();
     for (const id of text(20)) {
       // At the same time: they have to wait for each other.
       await Promise.all([a.advance([id]), b.advance([511 - id])]);
     }
     expectClose(await a.advance([7]), expected, 2e-5);
-    a.dispose();
+    await a.dispose();
     await expect(a.advance([1])).rejects.toThrow(DisposedError);
     await model.dispose();
   });
@@ -98,6 +98,49 @@ describe.each(testDevices())("sequences on $label", ({ open }) => {
     await model.dispose();
   });
 
+  test("an abort arrives between the chunks of a long prompt, and the state says how far it came", async () => {
+    const model = await load();
+    const state = model.createState();
+    await state.advance(text(300));
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("too long")), 20);
+    const advancing = state.advance(text(200_000), { signal: controller.signal });
+    await expect(advancing).rejects.toThrow("too long");
+    expect(state.position).toBeLessThan(200_000);
+    await model.dispose();
+  });
+
+  test("disposing waits for the step that is under way; those that wait for their turn fail", async () => {
+    const device = await open();
+    const before = device.allocatedByteLength;
+    const model = await load(device);
+    const state = model.createState();
+    const underWay = state.advance(text(600));
+    const waiting = model.logits([1, 2, 3]);
+    waiting.catch(() => {});
+    await Promise.resolve();
+    await model.dispose();
+    expect(await underWay).toHaveLength(512);
+    await expect(waiting).rejects.toThrow("model was disposed");
+    await device.settled();
+    expect(device.allocatedByteLength).toBe(before);
+  });
+
+  test("what fails while programs are recorded may be tried again", async () => {
+    const device = await open();
+    const model = await load(device);
+    const before = device.allocatedByteLength;
+    const prepare = device.prepare.bind(device);
+    device.prepare = () => Promise.reject(new Error("not now"));
+    const state = model.createState();
+    await expect(state.advance([1, 2])).rejects.toThrow("not now");
+    device.prepare = prepare;
+    expect(await state.advance([1, 2])).toHaveLength(512);
+    await state.dispose();
+    expect(before).toBeLessThan(device.allocatedByteLength);
+    await model.dispose();
+  });
+
   test("loading can be aborted, and leaves nothing behind", async () => {
     const device = await open();
     const before = device.allocatedByteLength;
@@ -121,6 +164,10 @@ describe.each(testDevices())("sequences on $label", ({ open }) => {
     );
     await expect(model.logits([-1])).rejects.toThrow(PromptError);
     await expect(model.logits([1.5])).rejects.toThrow(PromptError);
+    const asIds = (value: unknown) => value as number[];
+    await expect(model.logits(asIds(["1"]))).rejects.toThrow("at position 0: expected a number, found the string 1");
+    await expect(model.logits(asIds(new Set([1])))).rejects.toThrow("expected an array of numbers, found object");
+    await expect(model.generate(asIds(null)).next()).rejects.toThrow("expected an array of numbers, found null");
     await expect(model.generate("text").next()).rejects.toMatchObject({ code: "ERR_NO_TOKENIZER" });
     await expect(model.generate([1], { maxTokens: -1 }).next()).rejects.toThrow(OptionError);
     await expect(model.generate([1], { topP: 2 }).next()).rejects.toThrow(OptionError);

@@ -10,9 +10,9 @@ import {
 } from "@blackmamba/checkpoint";
 import { createTokenizer, type Tokenizer, TokenizerError } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "./config/config.ts";
-import { ModelConfigError, ModelFileError } from "./errors.ts";
+import { ModelFileError } from "./errors.ts";
 
-/** A model's parts, for hosts without folders. */
+/** A model's parts, for hosts without folders. Range sources are closed once they have been read. */
 export interface ModelParts {
   /** `config.json`: bytes, or parsed. */
   readonly config: ByteSourceLike | object;
@@ -40,8 +40,10 @@ const WEIGHTS_FILES = ["pytorch_model.bin", "model.safetensors"];
 
 /** Opens a source. The caller closes the checkpoint. */
 export async function openModel(source: ModelSource, signal?: AbortSignal): Promise<OpenedModel> {
-  if (typeof source !== "string" && (typeof source !== "object" || source === null)) {
-    throw new ModelFileError(`model: expected a folder's path, or { config, weights }, found ${String(source)}`);
+  const isParts = typeof source === "object" && source !== null && "config" in source && "weights" in source;
+  if (!isParts && (typeof source !== "string" || source === "")) {
+    const found = typeof source === "string" ? "an empty path" : String(source);
+    throw new ModelFileError(`model: expected the path of a folder, or { config, weights, tokenizer }, found ${found}`);
   }
   const parts = typeof source === "string" ? await openFolder(source) : source;
   const name = typeof source === "string" ? source : "model";
@@ -50,7 +52,7 @@ export async function openModel(source: ModelSource, signal?: AbortSignal): Prom
     const configName = nameOf(parts.config, "config.json");
     const config = parseConfig(await readJson(parts.config, "config.json", signal), configName);
     const tokenizer = await openTokenizer(parts, signal);
-    checkpoint = await openCheckpoint(toByteSource(parts.weights, "weights"), { signal });
+    checkpoint = await openCheckpoint(weightsSource(parts.weights), { signal });
     return { name, config, checkpoint, tokenizer };
   } finally {
     // The checkpoint closes its own source; the rest has been read.
@@ -60,7 +62,7 @@ export async function openModel(source: ModelSource, signal?: AbortSignal): Prom
 }
 
 async function openFolder(path: string): Promise<ModelParts> {
-  const { listFolder, openFile } = await import("@blackmamba/checkpoint/node");
+  const { listFolder, openFile } = await import("#folder");
   const files = await listFolder(path);
   const required = (expected: string, names: readonly string[]): string => {
     const name = names.find((candidate) => files.includes(candidate));
@@ -108,6 +110,13 @@ async function openTokenizer(parts: ModelParts, signal: AbortSignal | undefined)
   }
 }
 
+function weightsSource(from: ByteSourceLike): ByteSource {
+  if (isBytes(from)) return toByteSource(from, "weights");
+  throw new ModelFileError(
+    `weights: expected a Blob, bytes or a range source, found ${typeof from}; a path is given as load(folder)`,
+  );
+}
+
 /** Parses a JSON file; what is parsed already is returned as it is. */
 async function readJson(
   from: ByteSourceLike | object,
@@ -121,9 +130,7 @@ async function readJson(
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     const found = `something else (${(cause as Error).message})`;
-    throw new ModelConfigError(`${source.name}: expected JSON, found ${found}; mend it, or download it again`, {
-      cause,
-    });
+    throw new ModelFileError(`${source.name}: expected JSON, found ${found}; mend it, or download it again`, { cause });
   }
 }
 

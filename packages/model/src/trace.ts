@@ -44,7 +44,11 @@ export async function traceForward(
     hidden: new Rows(ids.length, config.hidden),
     routes:
       experts > 1
-        ? { logits: new Rows(ids.length, experts), experts: new Rows(ids.length, 1), gates: new Rows(ids.length, 1) }
+        ? {
+            logits: new Rows(ids.length, experts),
+            experts: new Uint32Array(ids.length),
+            gates: new Rows(ids.length, 1),
+          }
         : undefined,
   }));
   await engine.visit(
@@ -52,13 +56,14 @@ export async function traceForward(
     ids,
     {
       async layer(index, tokens, { residual, routes }) {
+        const start = sequence.position;
         const layer = layers[index];
         if (!layer) return;
         layer.hidden.append(await device.read(residual, tokens));
         const route = routes[index];
         if (!layer.routes || !route) return;
         layer.routes.logits.append(await device.read(route.logits, tokens));
-        layer.routes.experts.append((await device.read(route.expert)).subarray(0, tokens));
+        layer.routes.experts.set((await device.readU32(route.expert)).subarray(0, tokens), start);
         layer.routes.gates.append((await device.read(route.scale)).subarray(0, tokens));
       },
       logits: (rows) => logits.append(rows),
@@ -71,7 +76,7 @@ export async function traceForward(
       hidden: hidden.values,
       routes: routes && {
         logits: routes.logits.values,
-        experts: Uint32Array.from(routes.experts.values),
+        experts: routes.experts,
         gates: routes.gates.values,
       },
     })),

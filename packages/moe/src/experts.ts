@@ -4,7 +4,7 @@
  * Not here: the norm before it, and names of tensors in checkpoints.
  */
 import { recordLinear } from "@blackmamba/kernels";
-import type { Program, Tensor, TensorAllocator } from "@blackmamba/tensor";
+import { type Program, ShapeError, type Tensor, type TensorAllocator } from "@blackmamba/tensor";
 import { gatedGelu } from "./gated-gelu/gated-gelu.ts";
 import { group } from "./group/group.ts";
 import { type Gating, route } from "./route/route.ts";
@@ -108,7 +108,8 @@ export function recordExperts(program: Program, sizes: ExpertSizes, operands: Ex
 
 /** Chooses each token's expert; returns what the two matrices have to know of it. */
 function recordRoutes(program: Program, { x, weights: { router }, scratch: { routes } }: ExpertOperands) {
-  if (!router || !routes) return { up: {}, down: {} };
+  if (!router) return { up: {}, down: {} };
+  if (!routes) throw new ShapeError("experts: a router needs scratch made for several experts, found scratch for one");
   const { logits, expert, scale, groups } = routes;
   const [tokens, experts] = logits.shape;
   recordLinear(program, { out: logits, x, weights: router.weight, bias: router.bias });

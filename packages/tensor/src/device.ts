@@ -15,7 +15,7 @@ export interface PreparedProgram {
 
 /** How a run differs from the next. */
 export interface RunOptions {
-  /** Tokens the programs' per-token operands hold. Default 1. */
+  /** Tokens the programs' per-token operands hold, at most as many as they were made for. Default 1. */
   readonly tokens?: number | undefined;
   /** Ends a long run early on the CPU; what the programs write is then undefined. */
   readonly signal?: AbortSignal | undefined;
@@ -23,7 +23,7 @@ export interface RunOptions {
 
 /** Something that makes tensors: a device, or a {@link TensorPool} over one. */
 export interface TensorAllocator {
-  /** A tensor of zeros. Running out of memory is thrown by the next call that returns a promise. */
+  /** A tensor of zeros. A GPU's running out of memory is known later, and thrown by a later call. */
   createTensor(dtype: DType, shape: readonly number[], label: string): Tensor;
 }
 
@@ -42,29 +42,38 @@ export interface Device extends TensorAllocator {
   /**
    * Writes bytes in the layout of `storageLayout`.
    *
+   * @param tensor - no view
    * @param byteOffset - a multiple of 4; default 0
    * @returns when the device can take more; `bytes` may be reused then
    */
   write(tensor: Tensor, bytes: ArrayBufferView, byteOffset?: number): Promise<void>;
 
   /**
-   * The elements of an f32 or u32 tensor, after everything that was run before.
+   * The elements of an f32 tensor or a view of its rows, after everything that was run before.
    *
    * @param rowCount - read only so many rows; default all
    */
   read(tensor: Tensor, rowCount?: number): Promise<Float32Array>;
 
-  /** Copies all bytes of one tensor over another of the same size, in order with runs. */
+  /** As `read`, for u32. */
+  readU32(tensor: Tensor, rowCount?: number): Promise<Uint32Array>;
+
+  /** Copies all bytes of one tensor over another of the same size, in order with runs. Takes no views. */
   copy(from: Tensor, to: Tensor): void;
 
-  /** Sets all bytes of a tensor to zero, in order with runs. */
+  /** Sets all bytes of a tensor to zero, in order with runs. Takes no views. */
   clear(tensor: Tensor): void;
+
+  /** Resolves when all that was asked for before is done, and throws what went wrong with it. */
+  settled(): Promise<void>;
 
   /** Compiles a program. Throws a KernelError that names the kernel at fault. */
   prepare(program: Program): Promise<PreparedProgram>;
 
   /**
-   * Runs programs one after another. On a GPU the promise resolves when the work is queued, on the CPU when it is done.
+   * Runs programs one after another. On a GPU the promise resolves when the work is queued and all but the last run before
+   * it is done; on the CPU when it is done.
+   *
    * Callers must not overlap runs of programs that share tensors.
    */
   run(programs: readonly PreparedProgram[], options?: RunOptions): Promise<void>;

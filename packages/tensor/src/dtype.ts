@@ -2,6 +2,8 @@
  * The element types a tensor may have, and where their bytes lie. Conversion of values is in `float.ts`.
  */
 
+import { ShapeError } from "./errors.ts";
+
 /**
  * - `f32`, `u32`: 4 bytes an element.
  * - `f16`, `bf16`: 2 bytes; weights only, arithmetic is always float32.
@@ -9,7 +11,8 @@
  */
 export type DType = "f32" | "u32" | "f16" | "bf16" | "q8_0";
 
-/** Elements that share one scale in `q8_0`. 32 divides every reduction length of the published models. */
+/** Elements that share one scale in `q8_0`. It divides the reduction length of every large matrix of the
+ * published models. */
 export const Q8_0_BLOCK = 32;
 
 /**
@@ -41,6 +44,9 @@ export function elementCount(shape: readonly number[]): number {
 
 /** Where the bytes of a tensor of this type and shape lie. Devices, readers and writers all use this layout. */
 export function storageLayout(dtype: DType, shape: readonly number[]): StorageLayout {
+  if (dtype === "q8_0" && (shape.at(-1) ?? 1) % Q8_0_BLOCK !== 0) {
+    throw new ShapeError(`q8_0 [${shape.join(", ")}]: expected rows of a multiple of ${Q8_0_BLOCK} elements`);
+  }
   const count = elementCount(shape);
   if (dtype !== "q8_0") {
     const byteLength = count * (dtype === "f16" || dtype === "bf16" ? 2 : 4);

@@ -39,6 +39,13 @@ export class KernelError extends CodedError {
   }
 }
 
+/** The device refused an operation on a tensor, or failed in a way that belongs to no kernel. */
+export class DeviceError extends CodedError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_DEVICE", message, options);
+  }
+}
+
 /** The device has no room for a tensor. */
 export class OutOfMemoryError extends CodedError {
   constructor(message: string, options?: ErrorOptions) {

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export { CpuDevice, createCpuDevice } from "./cpu/cpu-device.ts";
+export { CpuDevice, type CpuDeviceOptions, createCpuDevice } from "./cpu/cpu-device.ts";
 export type { Device, PreparedProgram, RunOptions, TensorAllocator } from "./device.ts";
 export {
   type ByteRange,
@@ -16,6 +16,7 @@ export {
 } from "./dtype.ts";
 export {
   CodedError,
+  DeviceError,
   DeviceLostError,
   DisposedError,
   KernelError,

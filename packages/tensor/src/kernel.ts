@@ -47,8 +47,10 @@ export interface Kernel<O extends Operands, P> {
   check(operands: O, params: P): void;
   /** The WGSL for these shapes: a pure function of shapes, params and traits. */
   shader(operands: O, params: P, traits: AdapterTraits): Shader;
-  /** The same in plain loops, over the first `tokens` tokens: the CPU device, and the truth that tests compare with. */
+  /** The same in plain loops, over the first `tokens` tokens: the truth that tests compare with. */
   reference(operands: HostOperands<O>, params: P, tokens: number): void;
+  /** A faster twin of the reference for the CPU device, where plain loops are too slow. */
+  cpu?(operands: HostOperands<O>, params: P, tokens: number): void;
 }
 
 /** One recorded use of a kernel. */
@@ -59,6 +61,8 @@ export interface KernelCall {
   shader(traits: AdapterTraits): Shader;
   /** The plain loops, over operands as `view` gives them: runs the call for so many tokens. */
   reference(view: (tensor: Tensor) => HostTensor): (tokens: number) => void;
+  /** What the CPU device runs: the twin, or the plain loops where there is none. */
+  cpu(view: (tensor: Tensor) => HostTensor): (tokens: number) => void;
 }
 
 /** Defines a kernel; the operands' and parameters' types follow from the definition. */

@@ -26,10 +26,19 @@ export class Program {
       name: kernel.name,
       shader: (traits) => kernel.shader(operands, params, traits),
       reference: (view) => {
-        const host: Record<string, HostTensor | undefined> = {};
-        for (const [name, tensor] of Object.entries<Tensor | undefined>(operands)) host[name] = tensor && view(tensor);
-        return (tokens) => kernel.reference(host as HostOperands<O>, params, tokens);
+        const host = viewAll(operands, view);
+        return (tokens) => kernel.reference(host, params, tokens);
+      },
+      cpu: (view) => {
+        const host = viewAll(operands, view);
+        return (tokens) => (kernel.cpu ?? kernel.reference)(host, params, tokens);
       },
     });
   }
+}
+
+function viewAll<O extends Operands>(operands: O, view: (tensor: Tensor) => HostTensor): HostOperands<O> {
+  const host: Record<string, HostTensor | undefined> = {};
+  for (const [name, tensor] of Object.entries<Tensor | undefined>(operands)) host[name] = tensor && view(tensor);
+  return host as HostOperands<O>;
 }

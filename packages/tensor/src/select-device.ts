@@ -38,8 +38,12 @@ export async function selectDevice(choice: DeviceChoice = "auto"): Promise<Selec
         const reason = `cpu: the only WebGPU adapter, ${found.name}, is software and slower than this`;
         return { device: createCpuDevice(), reason };
       }
-      const device = await createWebGpuDevice();
-      return { device, reason: `webgpu: ${device.name}, a hardware GPU` };
+      try {
+        const device = await createWebGpuDevice(found);
+        return { device, reason: `webgpu: ${device.name}, a hardware GPU` };
+      } catch (error) {
+        return { device: createCpuDevice(), reason: `cpu: ${(error as Error).message}` };
+      }
     }
     default:
       throw new NoDeviceError(`device "${String(choice)}" is unknown; expected "auto", "webgpu" or "cpu"`);

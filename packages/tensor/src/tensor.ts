@@ -114,6 +114,20 @@ function isAligned(range: ByteRange, count: number, step: number): boolean {
   return ((range.byteLength / count) * step) % 256 === 0;
 }
 
+/** Throws a ShapeError for a view: what is done to all bytes of a storage must not be asked for with a part of it. */
+export function requireWhole(tensor: Tensor, what: string): void {
+  const { byteLength } = storageLayout(tensor.dtype, tensor.shape);
+  if (tensor.offset === 0 && Math.max(byteLength, 4) === tensor.storage.byteLength) return;
+  throw new ShapeError(`${what} ${tensor.label}: expected a whole tensor, found a view of one`);
+}
+
+/** Throws a ShapeError unless the tensor has the dtype and its rows lie one after another. */
+export function requireReadable(tensor: Tensor, dtype: DType): void {
+  if (tensor.dtype !== dtype) throw new ShapeError(`read ${tensor.label}: expected ${dtype}, found ${tensor.dtype}`);
+  if (tensor.rowStride === (tensor.shape.at(-1) ?? 1)) return;
+  throw new ShapeError(`read ${tensor.label}: expected a whole tensor or a view of rows, found a view of columns`);
+}
+
 /** All dimensions but the last, multiplied. */
 export function rowCount(tensor: Tensor): number {
   return tensor.shape.slice(0, -1).reduce((product, size) => product * size, 1);

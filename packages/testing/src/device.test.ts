@@ -9,6 +9,7 @@ import {
   f32,
   KernelError,
   Program,
+  rows,
   ShapeError,
   type Tensor,
   TensorPool,
@@ -66,15 +67,32 @@ describe.each(testDevices())("the device $label", ({ open }) => {
     expect([...(await device.read(a))]).toEqual([0, 0, 0, 0, 0, 0]);
     const ids = device.createTensor("u32", [3], "ids");
     await device.write(ids, Uint32Array.of(7, 0, 50303));
-    expect([...(await device.read(ids))]).toEqual([7, 0, 50303]);
+    expect([...(await device.readU32(ids))]).toEqual([7, 0, 50303]);
     expect(() => device.copy(a, ids)).toThrow(ShapeError);
+  });
+
+  test("reads rows, and refuses what it cannot do to a view", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [3, 2], "x");
+    await device.write(x, Float32Array.of(1, 2, 3, 4, 5, 6));
+    expect([...(await device.read(rows(x, 1, 3)))]).toEqual([3, 4, 5, 6]);
+    expect([...(await device.read(rows(x, 1, 3), 1))]).toEqual([3, 4]);
+    await expect(device.read(columns(x, 0, 1))).rejects.toThrow("found a view of columns");
+    await expect(device.readU32(x)).rejects.toThrow("read x: expected u32, found f32");
+    await expect(device.write(rows(x, 0, 1), new Float32Array(2))).rejects.toThrow(
+      "write x[0:1]: expected a whole tensor",
+    );
+    expect(() => device.clear(rows(x, 0, 1))).toThrow("clear x[0:1]: expected a whole tensor");
+    expect(() => device.copy(x, rows(x, 0, 1))).toThrow("copy to x[0:1]: expected a whole tensor");
+    expect(() => device.createTensor("q8_0", [2, 33], "q")).toThrow("expected rows of a multiple of 32 elements");
+    await device.settled();
   });
 
   test("takes an odd number of 16-bit elements", async () => {
     const device = await open();
     const tensor = device.createTensor("bf16", [3], "odd");
     await device.write(tensor, Uint16Array.of(1, 2, 3));
-    const read = await device.read({
+    const read = await device.readU32({
       ...tensor,
       dtype: "u32",
       shape: [2],
@@ -168,10 +186,24 @@ describe.each(testDevices().filter(({ label }) => label === "webgpu"))("errors o
     );
   });
 
-  test("a view of columns cannot be read", async () => {
+  test("an operation that the device refuses is told by the tensor's name", async () => {
     const device = await open();
-    const x = device.createTensor("f32", [2, 4], "x");
-    await expect(device.read(columns(x, 0, 2))).rejects.toThrow("a view of columns cannot be read");
+    const [gone, other] = ["gone", "other"].map((label) => device.createTensor("f32", [4], label)) as [Tensor, Tensor];
+    gone.storage.dispose();
+    device.clear(gone);
+    await expect(device.settled()).rejects.toThrow(/^clear gone: .*destroyed/);
+    await device.write(gone, new Float32Array(4));
+    await expect(device.read(other)).rejects.toMatchObject({ code: "ERR_DEVICE" });
+  });
+
+  test("queued runs leave turns, so that an abort can arrive between them", async () => {
+    const device = await open();
+    const prepared = await device.prepare(program(device.createTensor("f32", [4], "x")));
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    for (let i = 0; i < 300; i++) await device.run([prepared]);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
   });
 
   // Last: it ends the device.

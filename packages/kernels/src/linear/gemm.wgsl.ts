@@ -5,7 +5,7 @@
  * With a stack of matrices, tokens come grouped by expert: workgroups walk the groups' sizes to find theirs, so nothing
  * has to be read back, and there are a few workgroups too many (at most one per expert).
  */
-import type { AdapterTraits, Shader } from "@blackmamba/tensor";
+import type { Shader } from "@blackmamba/tensor";
 import { loader } from "../wgsl/load.ts";
 import { epilogue } from "./epilogue.wgsl.ts";
 import type { LinearOperands, LinearParams } from "./linear.ts";
@@ -14,7 +14,7 @@ import { linearSizes } from "./linear-sizes.ts";
 /** Tokens, and outputs, of a workgroup's tile: 8 × 8 threads of 4 × 4 results. */
 const TILE = 32;
 
-export function gemm(operands: LinearOperands, params: LinearParams, _traits: AdapterTraits): Shader {
+export function gemm(operands: LinearOperands, params: LinearParams): Shader {
   const { inputs, outputs, experts } = linearSizes(operands);
   const x = loader("x", operands.x);
   const weights = loader("weights", operands.weights);
@@ -31,7 +31,7 @@ export function gemm(operands: LinearOperands, params: LinearParams, _traits: Ad
     code: `${x.code}
 ${weights.code}
 ${code}
-${groups ? groupedTile(groups.shape[0] - operands.out.shape[0], experts, params.firstExpert ?? 0) : DENSE_TILE}
+${groups ? groupedTile(groups.shape[0] - operands.out.shape[0], experts, params.firstExpert ?? 0) : denseTile(operands.out.shape[0])}
 
 @compute @workgroup_size(8, 8)
 fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
@@ -62,9 +62,12 @@ fn store(sum: vec4<f32>, token: u32, matrix: u32, output: u32) {
 
 const TILE_STRUCT = "struct Tile { start: u32, end: u32, matrix: u32 }";
 
-const DENSE_TILE = `${TILE_STRUCT}
-fn find_tile(index: u32) -> Tile { return Tile(index * ${TILE}u, run.tokens, 0u); }
+/** @param capacity - tokens the call was made for */
+function denseTile(capacity: number): string {
+  return `${TILE_STRUCT}
+fn find_tile(index: u32) -> Tile { return Tile(index * ${TILE}u, min(run.tokens, ${capacity}u), 0u); }
 fn token_at(position: u32) -> u32 { return position; }`;
+}
 
 /**
  * Finds which expert's tokens the tile with this index takes.

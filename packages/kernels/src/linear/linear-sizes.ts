@@ -4,13 +4,12 @@
 import { rowCount } from "@blackmamba/tensor";
 import type { LinearOperands } from "./linear.ts";
 
-/** Tokens, inputs and outputs, and matrices in the stack, of a call. */
+/** Inputs and outputs, and matrices in the stack, of a call. */
 export function linearSizes({ out, x, weights }: LinearOperands): {
-  tokens: number;
   inputs: number;
   outputs: number;
   experts: number;
 } {
   const outputs = out.shape[1];
-  return { tokens: out.shape[0], inputs: x.shape[1], outputs, experts: rowCount(weights) / outputs };
+  return { inputs: x.shape[1], outputs, experts: rowCount(weights) / outputs };
 }

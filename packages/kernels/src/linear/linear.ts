@@ -3,12 +3,14 @@
  *
  * One operation serves every matrix of the model: dense layers (one matrix for all tokens) and experts (each token has its
  * own matrix out of a stack). For one token it runs as a matrix-vector product (`gemv.wgsl.ts`), for several as a
- * matrix-matrix product (`gemm.wgsl.ts`) over tokens grouped by expert.
+ * matrix-matrix product (`gemm.wgsl.ts`) over tokens grouped by expert. A call made for fewer tokens than a run has computes as
+ * many as it was made for: so one row of logits can follow a prompt's layers.
  */
-import { columns, defineKernel, type Program, rows, splitPoints, type Tensor } from "@blackmamba/tensor";
+import { columns, defineKernel, type Program, rows, ShapeError, splitPoints, type Tensor } from "@blackmamba/tensor";
 import { expectOperand, WEIGHT_DTYPES } from "../check.ts";
 import { gemm } from "./gemm.wgsl.ts";
 import { gemv } from "./gemv.wgsl.ts";
+import { linearCpu } from "./linear.cpu.ts";
 import { linearReference } from "./linear.reference.ts";
 
 /** Operands of {@link linear}. */
@@ -54,11 +56,23 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
     expectOperand("linear", "expert", expert, ["u32"], [tokens]);
     expectOperand("linear", "groups", groups, ["u32"], [undefined]);
     expectOperand("linear", "scale", scale, ["f32"], [tokens]);
+    if ((expert !== undefined) !== stack.length > 0) {
+      throw new ShapeError(
+        "linear: operand expert: a stack of matrices needs it, and a single matrix has no use for it",
+      );
+    }
+    if (expert && tokens > 1 && !(groups && groups.shape[0] > weights.shape[0] + tokens)) {
+      const expected = `at least ${weights.shape[0] + 1 + tokens}`;
+      throw new ShapeError(
+        `linear: operand groups: expected shape [${expected}], found [${groups?.shape ?? "nothing"}]`,
+      );
+    }
   },
 
   shader: (operands, params, traits) => (operands.out.shape[0] === 1 ? gemv : gemm)(operands, params, traits),
 
   reference: linearReference,
+  cpu: linearCpu,
 });
 
 /**

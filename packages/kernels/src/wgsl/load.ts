@@ -18,7 +18,7 @@ export function loader(name: string, tensor: Tensor): Loader {
   return tensor.dtype === "f32" ? floatLoader(name, tensor) : weightLoader(name, tensor);
 }
 
-function floatLoader(name: string, { ...tensor }: Tensor): Loader {
+function floatLoader(name: string, tensor: Tensor): Loader {
   const { offset, rowStride } = tensor;
   const width = tensor.shape.at(-1) ?? 1;
   const aligned = [offset, rowStride, width].every((count) => count % 4 === 0);

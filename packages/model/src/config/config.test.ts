@@ -55,11 +55,11 @@ test("every kind of layer, and routing", () => {
 });
 
 test.each([
-  [{ hidden_size: undefined }, "config.json: hidden_size: expected a whole number of at least 1, found nothing"],
-  [{ hidden_size: "1152" }, 'hidden_size: expected a whole number of at least 1, found "1152"'],
-  [{ state_size: 0 }, "state_size: expected a whole number of at least 1, found 0"],
-  [{ conv_dimension: 2.5 }, "conv_dimension: expected a whole number of at least 1, found 2.5"],
-  [{ vocab_size: 1e12 }, "vocab_size: expected a whole number of at least 1, found 1000000000000"],
+  [{ hidden_size: undefined }, "config.json: hidden_size: expected a whole number from 1 to 16777216, found nothing"],
+  [{ hidden_size: "1152" }, 'hidden_size: expected a whole number from 1 to 16777216, found "1152"'],
+  [{ state_size: 0 }, "state_size: expected a whole number from 1 to 16777216, found 0"],
+  [{ conv_dimension: 2.5 }, "conv_dimension: expected a whole number from 1 to 16777216, found 2.5"],
+  [{ vocab_size: 1e12 }, "vocab_size: expected a whole number from 1 to 16777216, found 1000000000000"],
   [{ swiglu: "yes" }, 'swiglu: expected true or false, found "yes"'],
   [{ add_bias_linear: undefined }, "add_bias_linear: expected true or false, found nothing"],
   [{ num_layers: 35 }, "num_layers is 35, but mamba_moe_layers has 36 entries; they must agree"],
@@ -70,7 +70,7 @@ test.each([
   [{ mamba_moe_layers: ["r", 8] }, 'both as "r8", found 8'],
   [{ mamba_moe_layers: [""] }, 'both as "r8", found ""'],
   [{ routing_mode: "top2" }, 'routing_mode: expected "sinkhorn" or "top1", found "top2"'],
-  [{ max_sequence_length: -1 }, "max_sequence_length: expected a whole number of at least 1, found -1"],
+  [{ max_sequence_length: -1 }, "max_sequence_length: expected a whole number from 1 to 16777216, found -1"],
 ])("%o is refused", (change, message) => {
   expect(() => parseConfig({ ...published, ...change })).toThrow(ModelConfigError);
   expect(() => parseConfig({ ...published, ...change })).toThrow(message);

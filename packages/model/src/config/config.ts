@@ -39,6 +39,8 @@ export interface ModelConfig {
 /** Largest value of any size: far above any real model, and small enough that products stay exact. */
 const MAX_SIZE = 1 << 24;
 
+const CURE = "take config.json from the model's own repository";
+
 /**
  * Reads a parsed `config.json`.
  *
@@ -58,18 +60,22 @@ export function parseConfig(json: unknown, name = "config.json"): ModelConfig {
     );
   }
   if (!Array.isArray(entries) || entries.length === 0) {
-    throw new ModelConfigError(`${name}: mamba_moe_layers: expected a list of layers, found ${describe(entries)}`);
+    throw new ModelConfigError(
+      `${name}: mamba_moe_layers: expected a list of layers, found ${describe(entries)}; ${CURE}`,
+    );
   }
 
+  const isGiven = (key: string): boolean => keys[key] !== undefined && keys[key] !== null;
   const size = (key: string): number => {
     const value = keys[key];
     if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MAX_SIZE) return value;
-    throw new ModelConfigError(`${name}: ${key}: expected a whole number of at least 1, found ${describe(value)}`);
+    const expected = `a whole number from 1 to ${MAX_SIZE}`;
+    throw new ModelConfigError(`${name}: ${key}: expected ${expected}, found ${describe(value)}; ${CURE}`);
   };
   const flag = (key: string, fallback?: boolean): boolean => {
     const value = keys[key] ?? fallback;
     if (typeof value === "boolean") return value;
-    throw new ModelConfigError(`${name}: ${key}: expected true or false, found ${describe(value)}`);
+    throw new ModelConfigError(`${name}: ${key}: expected true or false, found ${describe(value)}; ${CURE}`);
   };
 
   const layers = named(name, () => entries.map(parseLayerKind));
@@ -81,7 +87,9 @@ export function parseConfig(json: unknown, name = "config.json"): ModelConfig {
   }
   const routing = keys["routing_mode"] ?? "sinkhorn";
   if (routing !== "sinkhorn" && routing !== "top1") {
-    throw new ModelConfigError(`${name}: routing_mode: expected "sinkhorn" or "top1", found ${describe(routing)}`);
+    throw new ModelConfigError(
+      `${name}: routing_mode: expected "sinkhorn" or "top1", found ${describe(routing)}; ${CURE}`,
+    );
   }
   const linearBias = flag("add_bias_linear");
   const hidden = size("hidden_size");
@@ -99,7 +107,7 @@ export function parseConfig(json: unknown, name = "config.json"): ModelConfig {
     projectionBias: flag("bias", linearBias),
     linearBias,
     epsilon: 1e-5,
-    trainedLength: keys["max_sequence_length"] === undefined ? undefined : size("max_sequence_length"),
+    trainedLength: isGiven("max_sequence_length") ? size("max_sequence_length") : undefined,
   };
 }
 

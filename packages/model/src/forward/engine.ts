@@ -21,10 +21,12 @@ const MAX_LOGITS_BYTE_LENGTH = 32 << 20;
 /** A sequence in progress. */
 export interface Sequence {
   readonly states: LayerStates;
+  readonly pool: TensorPool;
   /** Tokens consumed so far. */
   position: number;
   /** Set while a chunk is under way, and left so when it fails: then the state is in the middle of a token. */
   broken: boolean;
+  disposed: boolean;
 }
 
 /** What happens between a chunk's layers and after it; see {@link Engine.visit}. */
@@ -35,38 +37,42 @@ export interface Visitor {
   logits?(logits: Float32Array): void;
 }
 
+type EngineInputs = Omit<ForwardInputs, "pool">;
+
 export class Engine {
-  readonly #inputs: ForwardInputs;
+  readonly #inputs: EngineInputs;
   readonly #residentTensors: readonly Tensor[];
   readonly #sequences = new Set<Sequence>();
   #owner: Sequence | undefined;
   #disposed = false;
-  #decode: Promise<Forward> | undefined;
-  #prefill: Promise<Forward> | undefined;
-  #allLogits: Promise<Head> | undefined;
+  /** Everything but the sequences' states. */
+  readonly #pools: TensorPool[] = [];
+  readonly #recorded = new Map<string, Promise<Forward | Head>>();
   /** Steps run one after another: they share scratch and the resident state. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(inputs: Omit<ForwardInputs, "state" | "pool">) {
-    const pool = new TensorPool(inputs.device);
-    const state = createLayerStates(pool, inputs.config);
-    this.#inputs = { ...inputs, pool, state };
+  constructor(inputs: Omit<EngineInputs, "state">) {
+    const state = createLayerStates(this.#newPool(inputs.device), inputs.config);
+    this.#inputs = { ...inputs, state };
     this.#residentTensors = stateTensors(state);
   }
 
   /** A sequence before its first token. */
   createSequence(): Sequence {
     const { device, config } = this.#inputs;
-    const sequence = { states: createLayerStates(device, config), position: 0, broken: false };
+    const pool = new TensorPool(device);
+    const sequence = { states: createLayerStates(pool, config), pool, position: 0, broken: false, disposed: false };
     this.#sequences.add(sequence);
     return sequence;
   }
 
-  /** Frees a sequence's state. */
-  disposeSequence(sequence: Sequence): void {
+  /** Frees a sequence's state, once the steps that were asked for before are done. */
+  async disposeSequence(sequence: Sequence): Promise<void> {
+    sequence.disposed = true;
+    await this.#turn;
     this.#sequences.delete(sequence);
     if (this.#owner === sequence) this.#owner = undefined;
-    for (const tensor of stateTensors(sequence.states)) tensor.storage.dispose();
+    sequence.pool.dispose();
   }
 
   /**
@@ -75,7 +81,7 @@ export class Engine {
    * @returns logits [vocab] of the token after the last
    */
   advance(sequence: Sequence, ids: ArrayLike<number>, signal?: AbortSignal): Promise<Float32Array> {
-    return this.#exclusively(async () => {
+    return this.#exclusively(sequence, async () => {
       let logits: Float32Array = new Float32Array(0);
       await this.#eachChunk(sequence, ids, PREFILL_CHUNK, signal, async (forward, tokens, isLast) => {
         const { program, logits: last } = forward.last;
@@ -103,14 +109,21 @@ export class Engine {
       await this.#device.run([program], { tokens, signal });
       visitor.logits(await this.#device.read(logits, tokens));
     };
-    return this.#exclusively(() => this.#eachChunk(sequence, ids, chunk, signal, visitChunk));
+    return this.#exclusively(sequence, () => this.#eachChunk(sequence, ids, chunk, signal, visitChunk));
   }
 
-  /** Frees scratch, logits and all states. The weights belong to the model. */
-  dispose(): void {
+  /**
+   * Frees scratch, logits and all states, once the step that is under way is done; those that wait for their turn fail. The
+   * weights belong to the model.
+   */
+  async dispose(): Promise<void> {
     this.#disposed = true;
-    for (const sequence of this.#sequences) this.disposeSequence(sequence);
-    this.#inputs.pool.dispose();
+    await this.#turn;
+    await Promise.allSettled(this.#recorded.values());
+    // Prepared programs hold on to what they were prepared for.
+    this.#recorded.clear();
+    for (const { pool } of this.#sequences) pool.dispose();
+    for (const pool of this.#pools) pool.dispose();
   }
 
   get #device(): Device {
@@ -160,9 +173,10 @@ export class Engine {
   }
 
   /** Waits for the steps before, whether they failed or not. */
-  #exclusively<T>(step: () => Promise<T>): Promise<T> {
+  #exclusively<T>(sequence: Sequence, step: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(() => {
       if (this.#disposed) throw new DisposedError("model");
+      if (sequence.disposed) throw new DisposedError("state");
       return step();
     });
     this.#turn = result.catch(() => {});
@@ -170,31 +184,57 @@ export class Engine {
   }
 
   #decodeForward(): Promise<Forward> {
-    this.#decode ??= createForward(this.#inputs, 1);
-    return this.#decode;
+    return this.#record("decode", (inputs) => createForward(inputs, 1));
   }
 
   #prefillForward(): Promise<Forward> {
-    this.#prefill ??= createForward(this.#inputs, PREFILL_CHUNK);
-    return this.#prefill;
+    return this.#record("prefill", (inputs) => createForward(inputs, PREFILL_CHUNK));
   }
 
   /** The logits of every token: only those who ask for them pay for their memory. */
-  #allRows(): Promise<Head> {
-    this.#allLogits ??= this.#prefillForward().then(({ residual }) => {
-      const rows = Math.min(PREFILL_CHUNK, this.#logitsRows);
-      return createHead(this.#inputs, residual, { rows, lastOnly: false });
-    });
-    return this.#allLogits;
+  async #allRows(): Promise<Head> {
+    const { residual } = await this.#prefillForward();
+    const rows = Math.min(PREFILL_CHUNK, this.#logitsRows);
+    return this.#record("logits", (inputs) => createHead(inputs, residual, { rows, lastOnly: false }));
+  }
+
+  /** Records programs when they are first needed; when that fails, nothing stays allocated and it may be tried again. */
+  #record<T extends Forward | Head>(name: string, create: (inputs: ForwardInputs) => Promise<T>): Promise<T> {
+    let recorded = this.#recorded.get(name) as Promise<T> | undefined;
+    if (!recorded) {
+      const pool = this.#newPool(this.#device);
+      recorded = create({ ...this.#inputs, pool });
+      this.#recorded.set(name, recorded);
+      recorded.catch(() => {
+        this.#recorded.delete(name);
+        pool.dispose();
+      });
+    }
+    return recorded;
+  }
+
+  #newPool(device: Device): TensorPool {
+    const pool = new TensorPool(device);
+    this.#pools.push(pool);
+    return pool;
   }
 }
 
 /** Throws unless there are ids and all are in the vocabulary. */
-function checkIds(ids: ArrayLike<number>, vocab: number): void {
+export function checkIds(ids: ArrayLike<number>, vocab: number): void {
+  if (typeof ids?.length !== "number") {
+    throw new PromptError(`token ids: expected an array of numbers, found ${ids === null ? "null" : typeof ids}`);
+  }
   if (ids.length === 0) throw new PromptError("the prompt holds no tokens; give at least one id, or some text");
   for (let i = 0; i < ids.length; i++) {
-    const id = ids[i];
-    if (Number.isInteger(id) && Number(id) >= 0 && Number(id) < vocab) continue;
-    throw new PromptError(`token id ${id} at position ${i} is out of range: this model's ids are 0 to ${vocab - 1}`);
+    const id: unknown = ids[i];
+    if (typeof id !== "number") {
+      throw new PromptError(`token id at position ${i}: expected a number, found the ${typeof id} ${String(id)}`);
+    }
+    if (Number.isInteger(id) && id >= 0 && id < vocab) continue;
+    throw new PromptError(
+      `token id ${id} at position ${i} is out of range: this model's ids are 0 to ${vocab - 1}; ` +
+        "encode the text with the model's own tokenizer",
+    );
   }
 }

@@ -8,7 +8,7 @@ import { createSampler, type SamplingOptions } from "./sampling.ts";
 
 /** Options of `generate`. */
 export interface GenerateOptions extends SamplingOptions {
-  /** Most tokens to generate. Default 256. */
+  /** Most tokens to generate. Default 200. */
   readonly maxTokens?: number | undefined;
   /** Ends the generation: the iteration throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
@@ -27,11 +27,12 @@ export interface GeneratedToken {
 /** What generation needs of a model. */
 export interface GenerateInputs {
   readonly state: ModelState;
-  readonly promptIds: readonly number[];
+  readonly promptIds: ArrayLike<number>;
   readonly tokenizer: Tokenizer | undefined;
 }
 
-const DEFAULT_MAX_TOKENS = 256;
+/** A few paragraphs. */
+const DEFAULT_MAX_TOKENS = 200;
 
 /** Continues the prompt until `maxTokens` or the tokenizer's end token, which is not itself part of the result. */
 export async function* generateTokens(
@@ -43,13 +44,26 @@ export async function* generateTokens(
     throw new OptionError("maxTokens", "a whole number of at least 0", maxTokens);
   }
   const stream = tokenizer?.stream();
-  let ids: readonly number[] = promptIds;
+  // Ids whose text is not yet certain wait for the next that has some, or for the end: the last then has the rest.
+  let waiting: number[] = [];
+  let ids: ArrayLike<number> = promptIds;
   for (let step = 0; step < maxTokens; step++) {
     signal?.throwIfAborted();
     const id = sampler(await state.advance(ids, { signal }), step);
     signal?.throwIfAborted();
-    if (id === tokenizer?.endTokenId) return;
-    yield { id, text: stream?.push(id) ?? "" };
+    if (id === tokenizer?.endTokenId) break;
     ids = [id];
+    const text = stream?.push(id);
+    waiting.push(id);
+    if (text === "") continue;
+    yield* tokensOf(waiting, text ?? "");
+    waiting = [];
   }
+  // Half a character is no text.
+  yield* tokensOf(waiting, stream?.flush().replace(/\uFFFD+$/, "") ?? "");
+}
+
+/** The ids, the last of them with the text of all. */
+function tokensOf(ids: readonly number[], text: string): GeneratedToken[] {
+  return ids.map((id, i) => ({ id, text: i === ids.length - 1 ? text : "" }));
 }

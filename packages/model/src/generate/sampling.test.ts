@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { OptionError } from "../errors.ts";
+import { NumericError, OptionError } from "../errors.ts";
 import { argmax, createSampler, type SamplingOptions, sample } from "./sampling.ts";
 
 /** Probabilities 0.1, 0.4, 0.2, 0.3 of ids 0 to 3. */
@@ -40,6 +40,12 @@ test("greedy takes the first of the largest", () => {
   expect(argmax(Float32Array.of(1, 5, 5, 2))).toBe(1);
   expect(createSampler()(logits, 0)).toBe(1);
   expect(createSampler({ temperature: 0, topK: 3, seed: 9 })(logits, 0)).toBe(1);
+});
+
+test("logits that are no numbers are refused", () => {
+  const damaged = Float32Array.of(1, Number.NaN, 2);
+  expect(() => createSampler()(damaged, 0)).toThrow("the logit of id 1 is NaN");
+  expect(() => createSampler({ seed: 1 })(damaged, 0)).toThrow(NumericError);
 });
 
 test("the same seed draws the same ids, another seed others", () => {

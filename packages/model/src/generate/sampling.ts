@@ -1,7 +1,7 @@
 /**
  * Options of sampling, and the choice of a token from logits.
  */
-import { OptionError } from "../errors.ts";
+import { NumericError, OptionError } from "../errors.ts";
 import { uniform } from "./philox.ts";
 
 /** How the next token is chosen. */
@@ -41,10 +41,18 @@ export function createSampler({ temperature, topK, topP = 1, seed }: SamplingOpt
   return (logits, step) => sample(logits, heat, topK ?? logits.length, topP, uniform(key, step));
 }
 
-/** Index of the largest value, the first of equal ones. */
+/**
+ * Index of the largest value, the first of equal ones.
+ *
+ * @throws NumericError for NaN, which would win or lose by its place alone
+ */
 export function argmax(values: Float32Array): number {
   let best = 0;
-  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    if (Number.isNaN(value)) throw new NumericError(`the logit of id ${i} is NaN: are the weights damaged?`);
+    if (value > (values[best] as number)) best = i;
+  }
   return best;
 }
 

@@ -30,7 +30,7 @@ export interface LoadWeightsOptions {
 export function checkWeights(checkpoint: Checkpoint, table: ModelTable<Weight>): void {
   const weights = presentWeights(checkpoint, table);
   for (const { names, shape } of weights) {
-    for (const name of names) checkShape(checkpoint, requireTensor(checkpoint, name), shape);
+    for (const name of names) checkTensor(checkpoint, requireTensor(checkpoint, name), shape);
   }
   const expected = new Set(weights.flatMap(({ names }) => names));
   const unexpected = [...checkpoint.tensors.keys()].filter((name) => !expected.has(name));
@@ -78,6 +78,8 @@ export async function loadWeights(
         onProgress?.({ loadedBytes, totalBytes, tensor: source.name });
       }
     }
+    // A device may learn only now that it had no room.
+    await device.settled();
   } catch (error) {
     for (const tensor of loaded.values()) tensor.storage.dispose();
     throw error;
@@ -153,7 +155,12 @@ async function widenTensor(
   );
 }
 
-function checkShape(checkpoint: Checkpoint, tensor: CheckpointTensor, expected: readonly number[]): void {
+function checkTensor(checkpoint: Checkpoint, tensor: CheckpointTensor, expected: readonly number[]): void {
+  if (tensor.dtype === "u32") {
+    throw new ModelWeightsError(
+      `${checkpoint.name}: tensor ${tensor.name}: expected a float type, found 32-bit integers; use the model's own file`,
+    );
+  }
   const fits = tensor.shape.length === expected.length && expected.every((size, i) => size === tensor.shape[i]);
   if (fits) return;
   throw new ModelWeightsError(

@@ -13,7 +13,7 @@ export interface Weight {
   /**
    * - `stored`: the checkpoint's own type, byte for byte. Matrices, which are most of the bytes.
    * - `f32`: widened. Vectors and other small weights.
-   * - `-exp`: widened, then −exp of it: A from A_log, in float32 as the reference computes it.
+   * - `-exp`: widened, then −exp of it: A from A_log.
    */
   readonly form: "stored" | "f32" | "-exp";
   /** Whether the checkpoint may lack it. */

@@ -1,7 +1,7 @@
 /**
- * `route` in plain loops. Gates are rounded to float32 before they are compared: the first of equal ones wins.
+ * `route` in plain loops, in float32 arithmetic at every step: near saturation many logits share one float32 gate, the first
+ * of equal gates wins, and in double precision another expert would.
  */
-import { sigmoid } from "@blackmamba/kernels";
 import { f32, type HostOperands, u32 } from "@blackmamba/tensor";
 import type { Gating, RouteOperands } from "./route.ts";
 
@@ -18,14 +18,23 @@ export function routeReference(
     const row = logits.subarray(t * experts, (t + 1) * experts);
     if (gating === "softmax") {
       const largest = row.reduce((a, b) => Math.max(a, b));
-      const sum = row.reduce((total, logit) => total + Math.exp(logit - largest), 0);
-      for (let e = 0; e < experts; e++) gates[e] = Math.exp(row[e] - largest) / sum;
+      const exp = (logit: number) => fround(Math.exp(fround(logit - largest)));
+      const sum = row.reduce((total, logit) => fround(total + exp(logit)), 0);
+      for (let e = 0; e < experts; e++) gates[e] = exp(row[e]) / sum;
     } else {
-      for (let e = 0; e < experts; e++) gates[e] = sigmoid(row[e]);
+      for (let e = 0; e < experts; e++) gates[e] = sigmoid32(row[e]);
     }
     let best = 0;
     for (let e = 1; e < experts; e++) if (gates[e] > gates[best]) best = e;
     expert[t] = best;
     scale[t] = gates[best];
   }
+}
+
+const { fround } = Math;
+
+/** 1 / (1 + e^-x) as float32 arithmetic has it, never taking exp of a positive number. */
+function sigmoid32(x: number): number {
+  const e = fround(Math.exp(-Math.abs(x)));
+  return fround((x >= 0 ? 1 : e) / fround(1 + e));
 }

@@ -29,8 +29,24 @@ testKernel(route, [
     tokens: 3,
     outputs: ["expert", "scale"],
     expected: [
-      [1, 0, 1, 2 ** 32],
+      [1, 0, 1, 0xffffffff],
       [sigmoid(2), 1, sigmoid(-10), Number.NaN],
+    ],
+  },
+  {
+    // 1 + e is rounded to float32 before the division, so gates become equal long before logits do.
+    name: "sigmoid worked out by hand: gates that only float32 arithmetic makes equal",
+    operands: async (make) => ({
+      expert: await make.poison([2], "u32"),
+      scale: await make.poison([2]),
+      logits: await make.of([16.7, 17.5, 16.8, 17], [2, 2]),
+    }),
+    params: { gating: "sigmoid" },
+    tokens: 2,
+    outputs: ["expert", "scale"],
+    expected: [
+      [0, 0],
+      [1, 1],
     ],
   },
   {

@@ -9,6 +9,8 @@ const WORKGROUP_SIZE = 64;
 
 export function routeShader({ expert, scale, logits }: RouteOperands, { gating }: { gating: Gating }): Shader {
   const experts = logits.shape[1];
+  const gate = (e: string) =>
+    gating === "softmax" ? `exp(logits[start + ${e}] - largest) / sum` : `sigmoid(logits[start + ${e}])`;
   return {
     bindings: [
       { name: "expert", tensor: expert, access: "read_write", type: "array<u32>" },
@@ -32,9 +34,9 @@ fn main(${MAIN_PARAMETERS}) {
   }
   // Gates are compared, not logits: two logits may share a gate once it is rounded, and then the first expert is taken.
   var best = 0u;
-  var best_gate = -1.0;
-  for (var e = 0u; e < ${experts}u; e++) {
-    let gate = ${gating === "softmax" ? "exp(logits[start + e] - largest) / sum" : "sigmoid(logits[start + e])"};
+  var best_gate = ${gate("0u")};
+  for (var e = 1u; e < ${experts}u; e++) {
+    let gate = ${gate("e")};
     if (gate > best_gate) {
       best = e;
       best_gate = gate;

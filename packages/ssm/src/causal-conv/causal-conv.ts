@@ -5,7 +5,7 @@
  */
 
 import { expectOperand } from "@blackmamba/kernels";
-import { defineKernel, type Tensor } from "@blackmamba/tensor";
+import { defineKernel, ShapeError, type Tensor } from "@blackmamba/tensor";
 import { causalConvReference } from "./causal-conv.reference.ts";
 import { causalConvShader } from "./causal-conv.wgsl.ts";
 
@@ -35,6 +35,11 @@ export const causalConv = defineKernel<CausalConvOperands>({
     expectOperand("causal-conv", "weight", weight, ["f32"], [inner, undefined]);
     expectOperand("causal-conv", "bias", bias, ["f32"], [inner]);
     expectOperand("causal-conv", "state", state, ["f32"], [taps - 1, inner]);
+    if ((state !== undefined) !== taps > 1) {
+      throw new ShapeError(
+        `causal-conv: operand state: ${taps} taps keep ${taps - 1} inputs, so it has to be ${taps > 1 ? "given" : "left out"}`,
+      );
+    }
   },
 
   shader: causalConvShader,

@@ -14,7 +14,7 @@ export function selectiveScanShader(operands: SelectiveScanOperands): Shader {
   const write = (name: string, tensor: Tensor): Binding => ({ ...read(name, tensor), access: "read_write" });
   const row = ({ offset, rowStride }: Tensor) => `${offset}u + t * ${rowStride}u`;
   // B and C are views of one tensor, side by side, and WebGPU promises only eight buffers.
-  const shared = B.storage === C.storage;
+  const shared = B.storage === C.storage && B.values.byteOffset === C.values.byteOffset;
   return {
     bindings: [
       write("out", operands.out),

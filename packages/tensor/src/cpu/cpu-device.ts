@@ -5,9 +5,9 @@
 import type { Device, PreparedProgram, RunOptions } from "../device.ts";
 import { type DType, storageLayout } from "../dtype.ts";
 import { type DeviceLostError, DisposedError, OutOfMemoryError, ShapeError } from "../errors.ts";
-import { hostTensor } from "../host-tensor.ts";
+import { f32, hostTensor, u32 } from "../host-tensor.ts";
 import type { Program } from "../program.ts";
-import { rowCount, type Storage, type Tensor, tensorOf } from "../tensor.ts";
+import { requireReadable, requireWhole, rowCount, type Storage, type Tensor, tensorOf } from "../tensor.ts";
 
 /** How long a run may keep the event loop waiting: short enough for Ctrl-C and a progress bar to feel immediate. */
 const MAX_BLOCKED_MS = 30;
@@ -40,14 +40,25 @@ interface CpuProgram extends PreparedProgram {
   readonly steps: readonly ((tokens: number) => void)[];
 }
 
+/** Options of {@link createCpuDevice}. */
+export interface CpuDeviceOptions {
+  /** Run every kernel's plain reference, also where there is a faster twin: for comparing the two. Default false. */
+  readonly referencesOnly?: boolean | undefined;
+}
+
 /** Runs programs on the CPU, in plain TypeScript, on one thread. */
 export class CpuDevice implements Device {
   readonly kind = "cpu";
   readonly name = "CPU";
   readonly software = true;
   readonly lost = new Promise<DeviceLostError>(() => {});
+  readonly #referencesOnly: boolean;
   #allocatedByteLength = 0;
   #disposed = false;
+
+  constructor({ referencesOnly = false }: CpuDeviceOptions = {}) {
+    this.#referencesOnly = referencesOnly;
+  }
 
   get allocatedByteLength(): number {
     return this.#allocatedByteLength;
@@ -68,22 +79,26 @@ export class CpuDevice implements Device {
   }
 
   async write(tensor: Tensor, bytes: ArrayBufferView, byteOffset = 0): Promise<void> {
+    requireWhole(tensor, "write");
     const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     new Uint8Array(bufferOf(tensor)).set(source, byteOffset);
   }
 
   async read(tensor: Tensor, rows = rowCount(tensor)): Promise<Float32Array> {
-    const { values, offset, rowStride, shape } = hostTensor(tensor, bufferOf(tensor));
-    const width = shape.at(-1) ?? 1;
-    const result = new Float32Array(rows * width);
-    for (let row = 0; row < rows; row++) {
-      const start = offset + row * rowStride;
-      result.set(values.subarray(start, start + width), row * width);
-    }
-    return result;
+    requireReadable(tensor, "f32");
+    return f32(hostTensor(tensor, bufferOf(tensor))).slice(0, rows * (tensor.shape.at(-1) ?? 1));
   }
 
+  async readU32(tensor: Tensor, rows = rowCount(tensor)): Promise<Uint32Array> {
+    requireReadable(tensor, "u32");
+    return u32(hostTensor(tensor, bufferOf(tensor))).slice(0, rows * (tensor.shape.at(-1) ?? 1));
+  }
+
+  async settled(): Promise<void> {}
+
   copy(from: Tensor, to: Tensor): void {
+    requireWhole(from, "copy");
+    requireWhole(to, "copy to");
     if (from.storage.byteLength !== to.storage.byteLength) {
       throw new ShapeError(`copy ${from.label} to ${to.label}: their sizes differ`);
     }
@@ -91,12 +106,14 @@ export class CpuDevice implements Device {
   }
 
   clear(tensor: Tensor): void {
+    requireWhole(tensor, "clear");
     new Uint8Array(bufferOf(tensor)).fill(0);
   }
 
   async prepare(program: Program): Promise<PreparedProgram> {
     this.#assertUsable();
-    const steps = program.calls.map((call) => call.reference((tensor) => hostTensor(tensor, bufferOf(tensor))));
+    const view = (tensor: Tensor) => hostTensor(tensor, bufferOf(tensor));
+    const steps = program.calls.map((call) => (this.#referencesOnly ? call.reference(view) : call.cpu(view)));
     const prepared: CpuProgram = { label: program.label, callCount: steps.length, steps };
     return prepared;
   }
@@ -125,8 +142,8 @@ export class CpuDevice implements Device {
 }
 
 /** A CPU device. It needs nothing and is always there. */
-export function createCpuDevice(): CpuDevice {
-  return new CpuDevice();
+export function createCpuDevice(options: CpuDeviceOptions = {}): CpuDevice {
+  return new CpuDevice(options);
 }
 
 function bufferOf(tensor: Tensor): ArrayBuffer {

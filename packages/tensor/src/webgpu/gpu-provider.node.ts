@@ -4,11 +4,15 @@
  */
 import { thisMachine, whyNoVulkan } from "./vulkan.node.ts";
 
-let instance: GPU | undefined;
+let provided: Promise<GPU | string> | undefined;
 
 /** Dawn's WebGPU, or why there is none. One instance serves the whole process: Dawn dislikes a second. */
-export async function gpuProvider(): Promise<GPU | string> {
-  if (instance) return instance;
+export function gpuProvider(): Promise<GPU | string> {
+  provided ??= findGpu();
+  return provided;
+}
+
+async function findGpu(): Promise<GPU | string> {
   if (globalThis.navigator?.gpu) return globalThis.navigator.gpu;
   // On Linux Dawn has Vulkan alone; where that cannot work it would say so itself, and not to us.
   const obstacle = process.platform === "linux" ? whyNoVulkan(thisMachine) : undefined;
@@ -19,8 +23,7 @@ export async function gpuProvider(): Promise<GPU | string> {
       // Only what is missing: a host may have its own.
       if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
     }
-    instance = create([]);
-    return instance;
+    return create([]);
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     return `the npm package webgpu (Dawn) could not be loaded (${reason}); install it again`;

@@ -26,6 +26,8 @@ export class PipelineCache {
     if (!pipeline) {
       pipeline = this.#compile(kernel, shader, code);
       this.#pipelines.set(code, pipeline);
+      // What failed for a passing reason may be tried again.
+      pipeline.catch(() => this.#pipelines.delete(code));
     }
     return pipeline;
   }

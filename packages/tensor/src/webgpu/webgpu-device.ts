@@ -5,10 +5,19 @@
 
 import type { Device, PreparedProgram, RunOptions } from "../device.ts";
 import { type DType, roundUp, storageLayout } from "../dtype.ts";
-import { DeviceLostError, DisposedError, KernelError, OutOfMemoryError, ShapeError } from "../errors.ts";
+import {
+  CodedError,
+  DeviceError,
+  DeviceLostError,
+  DisposedError,
+  KernelError,
+  NoDeviceError,
+  OutOfMemoryError,
+  ShapeError,
+} from "../errors.ts";
 import type { AdapterTraits, Binding, KernelCall } from "../kernel.ts";
 import type { Program } from "../program.ts";
-import { rowCount, type Storage, type Tensor, tensorOf } from "../tensor.ts";
+import { requireReadable, requireWhole, rowCount, type Storage, type Tensor, tensorOf } from "../tensor.ts";
 import { type FoundAdapter, requireAdapter } from "./adapter.ts";
 import { PipelineCache } from "./pipelines.ts";
 
@@ -17,6 +26,9 @@ import { PipelineCache } from "./pipelines.ts";
  * checkpoint of gigabytes must load in bounded memory.
  */
 const MAX_PENDING_WRITE_BYTE_LENGTH = 64 << 20;
+
+/** The buffer for reading back is kept up to this size: enough for one token's logits, not for those of a whole text. */
+const MAX_KEPT_STAGING_BYTE_LENGTH = 1 << 20;
 
 interface WebGpuStorage extends Storage {
   readonly buffer: GPUBuffer;
@@ -51,6 +63,7 @@ export class WebGpuDevice implements Device {
   /** Errors arrive later than the call at fault; the first is thrown by the next call that returns a promise. */
   #failure: Error | undefined;
   #lastScope: Promise<unknown> = Promise.resolve();
+  #lastRun: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
   constructor(gpu: GPUDevice, { name, software }: Pick<FoundAdapter, "name" | "software">) {
@@ -68,7 +81,7 @@ export class WebGpuDevice implements Device {
       return error;
     });
     gpu.addEventListener("uncapturederror", (event) => {
-      this.#failure ??= new KernelError("unknown", (event as GPUUncapturedErrorEvent).error.message);
+      this.#failure ??= new DeviceError((event as GPUUncapturedErrorEvent).error.message);
     });
   }
 
@@ -77,7 +90,7 @@ export class WebGpuDevice implements Device {
   }
 
   createTensor(dtype: DType, shape: readonly number[], label: string): Tensor {
-    this.#assertUsable();
+    if (this.#disposed) throw new DisposedError("WebGPU device");
     const layout = storageLayout(dtype, shape);
     const byteLength = Math.max(layout.byteLength, 4);
     const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits;
@@ -112,72 +125,83 @@ export class WebGpuDevice implements Device {
 
   async write(tensor: Tensor, bytes: ArrayBufferView, byteOffset = 0): Promise<void> {
     this.#assertUsable();
+    requireWhole(tensor, "write");
     const { buffer } = tensor.storage as WebGpuStorage;
     const whole = bytes.byteLength & ~3;
     const source = bytes.buffer as ArrayBuffer;
-    this.gpu.queue.writeBuffer(buffer, byteOffset, source, bytes.byteOffset, whole);
-    if (whole < bytes.byteLength) {
+    this.#scoped(`write ${tensor.label}`, () => {
+      this.gpu.queue.writeBuffer(buffer, byteOffset, source, bytes.byteOffset, whole);
+      if (whole === bytes.byteLength) return;
       // A 16-bit tensor with an odd count ends in half a word; its storage was rounded up to a whole one.
       const tail = new Uint8Array(4);
       tail.set(new Uint8Array(source, bytes.byteOffset + whole, bytes.byteLength - whole));
       this.gpu.queue.writeBuffer(buffer, byteOffset + whole, tail);
-    }
+    });
     this.#pendingWriteByteLength += bytes.byteLength;
     if (this.#pendingWriteByteLength < MAX_PENDING_WRITE_BYTE_LENGTH) return;
     this.#pendingWriteByteLength = 0;
-    await this.gpu.queue.onSubmittedWorkDone();
-    this.#assertUsable();
+    await this.settled();
   }
 
   async read(tensor: Tensor, rows = rowCount(tensor)): Promise<Float32Array> {
+    requireReadable(tensor, "f32");
+    return new Float32Array(await this.#readBytes(tensor, rows));
+  }
+
+  async readU32(tensor: Tensor, rows = rowCount(tensor)): Promise<Uint32Array> {
+    requireReadable(tensor, "u32");
+    return new Uint32Array(await this.#readBytes(tensor, rows));
+  }
+
+  async #readBytes(tensor: Tensor, rows: number): Promise<ArrayBuffer> {
     this.#assertUsable();
-    const width = tensor.shape.at(-1) ?? 1;
-    if (tensor.rowStride !== width) throw new ShapeError(`read ${tensor.label}: a view of columns cannot be read`);
-    const byteLength = rows * width * 4;
+    const byteLength = rows * (tensor.shape.at(-1) ?? 1) * 4;
+    const { buffer } = tensor.storage as WebGpuStorage;
     const staging = this.#takeStaging(byteLength);
-    const encoder = this.gpu.createCommandEncoder({ label: `read ${tensor.label}` });
-    encoder.copyBufferToBuffer(
-      (tensor.storage as WebGpuStorage).buffer,
-      tensor.values.byteOffset,
-      staging,
-      0,
-      byteLength,
-    );
-    this.gpu.queue.submit([encoder.finish()]);
-    try {
-      await Promise.all([staging.mapAsync(GPUMapMode.READ, 0, byteLength), this.#lastScope]);
-      this.#assertUsable();
-      const bytes = staging.getMappedRange(0, byteLength).slice(0);
-      staging.unmap();
-      this.#returnStaging(staging);
-      return tensor.dtype === "u32" ? Float32Array.from(new Uint32Array(bytes)) : new Float32Array(bytes);
-    } catch (error) {
-      staging.destroy();
-      this.#assertUsable();
-      if (this.#isLost) throw await this.lost;
-      throw error;
-    }
+    this.#encode(`read ${tensor.label}`, (encoder) => {
+      encoder.copyBufferToBuffer(buffer, tensor.values.byteOffset, staging, 0, byteLength);
+    });
+    return this.#orLost(async () => {
+      try {
+        await Promise.all([staging.mapAsync(GPUMapMode.READ, 0, byteLength), this.#lastScope]);
+        this.#assertUsable();
+        const bytes = staging.getMappedRange(0, byteLength).slice(0);
+        staging.unmap();
+        this.#returnStaging(staging);
+        return bytes;
+      } catch (error) {
+        staging.destroy();
+        throw error;
+      }
+    });
   }
 
   copy(from: Tensor, to: Tensor): void {
+    requireWhole(from, "copy");
+    requireWhole(to, "copy to");
     if (from.storage.byteLength !== to.storage.byteLength) {
       throw new ShapeError(`copy ${from.label} to ${to.label}: their sizes differ`);
     }
-    const encoder = this.gpu.createCommandEncoder({ label: `copy ${from.label}` });
     const [source, target] = [from.storage as WebGpuStorage, to.storage as WebGpuStorage];
-    encoder.copyBufferToBuffer(source.buffer, 0, target.buffer, 0, source.byteLength);
-    this.gpu.queue.submit([encoder.finish()]);
+    this.#encode(`copy ${from.label}`, (encoder) => {
+      encoder.copyBufferToBuffer(source.buffer, 0, target.buffer, 0, source.byteLength);
+    });
   }
 
   clear(tensor: Tensor): void {
-    const encoder = this.gpu.createCommandEncoder({ label: `clear ${tensor.label}` });
-    encoder.clearBuffer((tensor.storage as WebGpuStorage).buffer);
-    this.gpu.queue.submit([encoder.finish()]);
+    requireWhole(tensor, "clear");
+    const { buffer } = tensor.storage as WebGpuStorage;
+    this.#encode(`clear ${tensor.label}`, (encoder) => encoder.clearBuffer(buffer));
+  }
+
+  async settled(): Promise<void> {
+    await this.#orLost(() => Promise.all([this.gpu.queue.onSubmittedWorkDone(), this.#lastScope]));
+    this.#assertUsable();
   }
 
   async prepare(program: Program): Promise<PreparedProgram> {
     this.#assertUsable();
-    const steps = await Promise.all(program.calls.map((call) => this.#prepareCall(call)));
+    const steps = await this.#orLost(() => Promise.all(program.calls.map((call) => this.#prepareCall(call))));
     this.#assertUsable();
     const prepared: WebGpuProgram = { label: program.label, callCount: steps.length, steps };
     return prepared;
@@ -210,6 +234,10 @@ export class WebGpuDevice implements Device {
     queue.submit([encoder.finish()]);
     const toError = ({ message }: GPUError) => new KernelError(programs.map(({ label }) => label).join(", "), message);
     this.#track(this.gpu.popErrorScope(), toError);
+    // One run ahead keeps the GPU busy; more would only fill the queue, and leave no turn for an abort to arrive.
+    const runBefore = this.#lastRun;
+    this.#lastRun = queue.onSubmittedWorkDone().catch(() => {}); // a loss is told by `lost`
+    await runBefore;
   }
 
   async dispose(): Promise<void> {
@@ -223,18 +251,46 @@ export class WebGpuDevice implements Device {
   async #prepareCall(call: KernelCall): Promise<Step> {
     const shader = call.shader(this.#traits);
     const { pipeline, layout } = await this.#pipelines.get(call.name, shader);
+    const entries = [
+      { binding: 0, resource: { buffer: this.#run } },
+      ...shader.bindings.map((binding, index) => ({ binding: index + 1, resource: resourceOf(binding) })),
+    ];
     this.gpu.pushErrorScope("validation");
-    const bindGroup = this.gpu.createBindGroup({
-      label: call.name,
-      layout,
-      entries: [
-        { binding: 0, resource: { buffer: this.#run } },
-        ...shader.bindings.map((binding, index) => ({ binding: index + 1, resource: resourceOf(binding) })),
-      ],
-    });
+    const bindGroup = this.gpu.createBindGroup({ label: call.name, layout, entries });
     const error = await this.gpu.popErrorScope();
     if (error) throw new KernelError(call.name, error.message);
     return { kernel: call.name, pipeline, bindGroup, workgroups: shader.workgroups };
+  }
+
+  /** Encodes and submits one command. */
+  #encode(what: string, command: (encoder: GPUCommandEncoder) => void): void {
+    this.#scoped(what, () => {
+      const encoder = this.gpu.createCommandEncoder({ label: what });
+      command(encoder);
+      this.gpu.queue.submit([encoder.finish()]);
+    });
+  }
+
+  /** Does something whose errors are to be told under this name. */
+  #scoped(what: string, act: () => void): void {
+    this.gpu.pushErrorScope("validation");
+    try {
+      act();
+    } finally {
+      this.#track(this.gpu.popErrorScope(), ({ message }) => new DeviceError(`${what}: ${message}`));
+    }
+  }
+
+  /** Waits; when the device is lost meanwhile, whatever the platform throws becomes the DeviceLostError. */
+  async #orLost<T>(wait: () => Promise<T>): Promise<T> {
+    try {
+      return await wait();
+    } catch (error) {
+      // The loss may be told a moment after the first operation that it ends.
+      const lost = await Promise.race([this.lost, new Promise<undefined>((done) => setTimeout(done, 10))]);
+      this.#assertUsable();
+      throw error instanceof CodedError ? error : (lost ?? error);
+    }
   }
 
   /** Remembers an error that a scope will report. */
@@ -246,10 +302,6 @@ export class WebGpuDevice implements Device {
       // The device is gone; `lost` reports it.
       () => {},
     );
-  }
-
-  get #isLost(): boolean {
-    return this.#failure instanceof DeviceLostError;
   }
 
   #assertUsable(): void {
@@ -276,28 +328,36 @@ export class WebGpuDevice implements Device {
 
   #returnStaging(staging: GPUBuffer): void {
     this.#staging?.destroy();
-    this.#staging = staging;
+    this.#staging = undefined;
+    if (staging.size > MAX_KEPT_STAGING_BYTE_LENGTH) staging.destroy();
+    else this.#staging = staging;
   }
 }
 
 /**
  * A WebGPU device on this machine's best adapter, hardware or software, with the largest limits it offers.
  *
- * @throws NoDeviceError when there is no adapter, with the reason
+ * @param found - the adapter to use; default the best one
+ * @throws NoDeviceError when there is no adapter, or it gives no device, with the reason
  */
-export async function createWebGpuDevice(): Promise<WebGpuDevice> {
-  const found = await requireAdapter();
-  const { limits } = found.adapter;
-  const gpu = await found.adapter.requestDevice({
-    label: "tensor device",
-    requiredLimits: {
-      maxBufferSize: limits.maxBufferSize,
-      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-      maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-      maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
-    },
-  });
-  return new WebGpuDevice(gpu, found);
+export async function createWebGpuDevice(found?: FoundAdapter): Promise<WebGpuDevice> {
+  const { adapter, name, software } = found ?? (await requireAdapter());
+  const { limits } = adapter;
+  try {
+    const gpu = await adapter.requestDevice({
+      label: "tensor device",
+      requiredLimits: {
+        maxBufferSize: limits.maxBufferSize,
+        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
+        maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+      },
+    });
+    return new WebGpuDevice(gpu, { name, software });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new NoDeviceError(`the WebGPU adapter ${name} gives no device: ${reason}; use the device "cpu"`, { cause });
+  }
 }
 
 function resourceOf({ tensor, part = "values" }: Binding): GPUBufferBinding {
