@@ -233,6 +233,19 @@ describe("stopping", () => {
     expect(err).not.toContain("blackmamba:");
   });
 
+  // Linux has a file that is always full.
+  test.runIf(process.platform === "linux")(
+    "output that cannot be written is a failure, also at the very end",
+    async () => {
+      const command = `"${process.execPath}" "${main}" info >/dev/full`;
+      const run = promisify(execFile)("sh", ["-c", command]);
+      await expect(run).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^blackmamba: standard output: .*\n$/),
+      });
+    },
+  );
+
   test("a reader that goes away ends the run quietly", async () => {
     const { child, ended } = start(endless);
     await written(child.stdout, /The dog was.+/s);
