@@ -229,7 +229,9 @@ describe("token ids that the vocabulary does not have", () => {
     const model = await BlackMamba.load(await createModelFolder(join(parent, crypto.randomUUID())), { device: "cpu" });
     const error = {
       code: "ERR_PROMPT",
-      message: `token id ${id} at position 1 is out of range: this model's ids are 0 to 511`,
+      message:
+        `token id ${id} at position 1 is out of range: this model's ids are 0 to 511; ` +
+        "encode the text with the model's own tokenizer",
     };
     await expect(model.logits([0, id])).rejects.toMatchObject(error);
     await expect(model.generate([0, id]).next()).rejects.toMatchObject(error);
