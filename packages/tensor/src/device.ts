@@ -71,8 +71,8 @@ export interface Device extends TensorAllocator {
   prepare(program: Program): Promise<PreparedProgram>;
 
   /**
-   * Runs programs one after another. On a GPU the promise resolves when the work is queued and all but the last run before
-   * it is done; on the CPU when it is done.
+   * Runs programs one after another. On a GPU the promise resolves when the work is queued and all but the last few runs are
+   * done; on the CPU when it is done.
    *
    * Callers must not overlap runs of programs that share tensors.
    */

@@ -64,6 +64,7 @@ export class WebGpuDevice implements Device {
   #failure: Error | undefined;
   #lastScope: Promise<unknown> = Promise.resolve();
   #lastRun: Promise<unknown> = Promise.resolve();
+  #unreadRuns = 0;
   #disposed = false;
 
   constructor(gpu: GPUDevice, { name, software }: Pick<FoundAdapter, "name" | "software">) {
@@ -165,6 +166,7 @@ export class WebGpuDevice implements Device {
       try {
         await Promise.all([staging.mapAsync(GPUMapMode.READ, 0, byteLength), this.#lastScope]);
         this.#assertUsable();
+        this.#unreadRuns = 0;
         const bytes = staging.getMappedRange(0, byteLength).slice(0);
         staging.unmap();
         this.#returnStaging(staging);
@@ -234,7 +236,10 @@ export class WebGpuDevice implements Device {
     queue.submit([encoder.finish()]);
     const toError = ({ message }: GPUError) => new KernelError(programs.map(({ label }) => label).join(", "), message);
     this.#track(this.gpu.popErrorScope(), toError);
-    // One run ahead keeps the GPU busy; more would only fill the queue, and leave no turn for an abort to arrive.
+    // A run or two ahead keep the GPU busy; more would only fill the queue, and leave no turn for an abort to arrive. Where
+    // each run is followed by a read, as in decoding, there is nothing to wait for.
+    this.#unreadRuns++;
+    if (this.#unreadRuns < 2) return;
     const runBefore = this.#lastRun;
     this.#lastRun = queue.onSubmittedWorkDone().catch(() => {}); // a loss is told by `lost`
     await runBefore;
