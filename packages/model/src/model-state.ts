@@ -42,7 +42,7 @@ export class ModelState {
     return this.#engine.advance(this.#sequence, ids, signal);
   }
 
-  /** Frees the state's memory, once the steps that were asked for before are done. Safe to call twice. */
+  /** Frees the state's memory, once a step that is under way is done; those that wait fail. Safe to call twice. */
   async dispose(): Promise<void> {
     await this.#engine.disposeSequence(this.#sequence);
   }

@@ -10,8 +10,8 @@ import { createForward, createHead, type Forward, type ForwardInputs, type Head 
 import { createLayerStates, type LayerStates, stateTensors } from "./state.ts";
 
 /**
- * Tokens of a prompt that are computed together. More would use a GPU no better, but need more memory: at 256 the largest
- * published model's intermediate results take 30 MB.
+ * Tokens of a prompt that are computed together: enough for each expert to have some, and so few that the largest published
+ * model's intermediate results take 30 MB.
  */
 export const PREFILL_CHUNK = 256;
 
@@ -39,6 +39,7 @@ export interface Visitor {
 
 type EngineInputs = Omit<ForwardInputs, "pool">;
 
+/** Owns what all sequences of a model share: recorded programs, scratch, and the resident state. */
 export class Engine {
   readonly #inputs: EngineInputs;
   readonly #residentTensors: readonly Tensor[];
@@ -66,7 +67,7 @@ export class Engine {
     return sequence;
   }
 
-  /** Frees a sequence's state, once the steps that were asked for before are done. */
+  /** Frees a sequence's state, once the step that is under way is done; those that wait for their turn fail. */
   async disposeSequence(sequence: Sequence): Promise<void> {
     sequence.disposed = true;
     await this.#turn;
