@@ -1,4 +1,13 @@
-import { columns, createCpuDevice, Program, rows, ShapeError, type Tensor } from "@blackmamba/tensor";
+import {
+  columns,
+  createCpuDevice,
+  type Device,
+  elementCount,
+  Program,
+  rows,
+  ShapeError,
+  type Tensor,
+} from "@blackmamba/tensor";
 import { expectClose, type KernelCase, type TensorMaker, testDeviceVariants, testKernel } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
 import { type LinearOperands, type LinearParams, linear, recordLinear } from "./linear.ts";
@@ -117,24 +126,21 @@ describe.each(gpus)("weights larger than one operand may be, on $label", ({ open
     }),
   });
 
+  const fill = (device: Device, tensor: Tensor, element: (i: number) => number) =>
+    device.write(
+      tensor,
+      Float32Array.from({ length: elementCount(tensor.shape) }, (_, i) => element(i)),
+    );
+
   test.each([1, 4])("are split by outputs, %i tokens", async (tokens) => {
     const device = await open();
     const x = device.createTensor("f32", [tokens, 64], "x");
     const weights = device.createTensor("f32", [100, 64], "weights");
     const bias = device.createTensor("f32", [100], "bias");
     const [whole, split] = ["whole", "split"].map((label) => device.createTensor("f32", [tokens, 100], label));
-    await device.write(
-      x,
-      Float32Array.from({ length: tokens * 64 }, (_, i) => Math.sin(i)),
-    );
-    await device.write(
-      weights,
-      Float32Array.from({ length: 6400 }, (_, i) => Math.cos(i)),
-    );
-    await device.write(
-      bias,
-      Float32Array.from({ length: 100 }, (_, i) => i),
-    );
+    await fill(device, x, Math.sin);
+    await fill(device, weights, Math.cos);
+    await fill(device, bias, (i) => i);
     const program = new Program("split");
     recordLinear(program, { out: whole, x, weights, bias });
     recordLinear(program, { out: split, x, weights: limited(weights, 30 * 256), bias });
@@ -154,18 +160,9 @@ describe.each(gpus)("weights larger than one operand may be, on $label", ({ open
     const chosen = Array.from({ length: tokens }, (_, t) => (t * 3 + 4) % 5);
     const starts = [0, 1, 2, 3, 4, 5].map((e) => chosen.filter((own) => own < e).length);
     const order = [0, 1, 2, 3, 4].flatMap((e) => chosen.flatMap((own, t) => (own === e ? [t] : [])));
-    await device.write(
-      x,
-      Float32Array.from({ length: tokens * 64 }, (_, i) => Math.sin(i)),
-    );
-    await device.write(
-      weights,
-      Float32Array.from({ length: 6400 }, (_, i) => Math.cos(i)),
-    );
-    await device.write(
-      bias,
-      Float32Array.from({ length: 100 }, (_, i) => i),
-    );
+    await fill(device, x, Math.sin);
+    await fill(device, weights, Math.cos);
+    await fill(device, bias, (i) => i);
     await device.write(expert, Uint32Array.from(chosen));
     await device.write(groups, Uint32Array.from([...starts, ...order]));
     const program = new Program("split");
