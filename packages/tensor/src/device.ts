@@ -17,8 +17,19 @@ export interface PreparedProgram {
 export interface RunOptions {
   /** Tokens the programs' per-token operands hold, at most as many as they were made for. Default 1. */
   readonly tokens?: number | undefined;
+  /** How often the list of programs is run, one time after another, in one submit. Default 1. */
+  readonly times?: number | undefined;
   /** Ends a long run early on the CPU; what the programs write is then undefined. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** How long one kernel call of a program took. */
+export interface KernelTime {
+  /** The program's label. */
+  readonly program: string;
+  /** The kernel's name. */
+  readonly kernel: string;
+  readonly durationUs: number;
 }
 
 /** Something that makes tensors: a device, or a {@link TensorPool} over one. */
@@ -58,7 +69,7 @@ export interface Device extends TensorAllocator {
   /** As `read`, for u32. */
   readU32(tensor: Tensor, rowCount?: number): Promise<Uint32Array>;
 
-  /** Copies all bytes of one tensor over another of the same size, in order with runs. Takes no views. */
+  /** Copies one tensor, or view of rows, over another of the same size, in order with runs. */
   copy(from: Tensor, to: Tensor): void;
 
   /** Sets all bytes of a tensor to zero, in order with runs. Takes no views. */
@@ -77,6 +88,14 @@ export interface Device extends TensorAllocator {
    * Callers must not overlap runs of programs that share tensors.
    */
   run(programs: readonly PreparedProgram[], options?: RunOptions): Promise<void>;
+
+  /**
+   * Runs programs once and times each kernel call by itself: on a GPU from the start of its first thread to the end of its
+   * last, without what lies between two calls.
+   *
+   * @throws DeviceError where the adapter cannot take the time of what it does
+   */
+  profile(programs: readonly PreparedProgram[], options?: Pick<RunOptions, "tokens">): Promise<KernelTime[]>;
 
   /** Gives back everything the device holds. */
   dispose(): Promise<void>;

@@ -4,12 +4,16 @@
  * @packageDocumentation
  */
 export { CpuDevice, type CpuDeviceOptions, createCpuDevice } from "./cpu/cpu-device.ts";
-export type { Device, PreparedProgram, RunOptions, TensorAllocator } from "./device.ts";
+export type { Device, KernelTime, PreparedProgram, RunOptions, TensorAllocator } from "./device.ts";
 export {
   type ByteRange,
   type DType,
   elementCount,
+  isQuantized,
+  Q4_0_ZERO,
   Q8_0_BLOCK,
+  QUANT_BLOCK,
+  type QuantizedDType,
   roundUp,
   type StorageLayout,
   storageLayout,
@@ -47,4 +51,4 @@ export {
 export { columns, rowCount, rows, type Storage, splitPoints, type Tensor } from "./tensor.ts";
 export { TensorPool } from "./tensor-pool.ts";
 export { type FoundAdapter, findAdapter } from "./webgpu/adapter.ts";
-export { createWebGpuDevice, WebGpuDevice } from "./webgpu/webgpu-device.ts";
+export { createWebGpuDevice, WebGpuDevice, type WebGpuDeviceOptions } from "./webgpu/webgpu-device.ts";

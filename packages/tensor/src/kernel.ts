@@ -14,6 +14,12 @@ export type HostOperands<O> = { readonly [K in keyof O]: O[K] extends Tensor ? H
 export interface AdapterTraits {
   /** A CPU in a GPU's clothes (SwiftShader, lavapipe): threads run one after another, so few long ones are best. */
   readonly software: boolean;
+  /** Lanes of every subgroup; 0 where a shader must do without: the adapter has none, or their size varies. */
+  readonly subgroupSize: number;
+  /** Most threads of a workgroup. */
+  readonly maxWorkgroupSize: number;
+  /** Most bytes of `var<workgroup>`. */
+  readonly maxWorkgroupByteLength: number;
 }
 
 /** One buffer of a shader. */
@@ -34,6 +40,8 @@ export interface Binding {
  */
 export interface Shader {
   readonly bindings: readonly Binding[];
+  /** Features of WGSL that the code needs; the traits say which there are. Default none. */
+  readonly enables?: readonly "subgroups"[] | undefined;
   readonly code: string;
   /** How many workgroups a run over `tokens` tokens needs. */
   workgroups(tokens: number): readonly [number, number, number];

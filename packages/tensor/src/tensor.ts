@@ -27,7 +27,7 @@ export interface Tensor {
   readonly rowStride: number;
   /** Where the elements lie within the storage. */
   readonly values: ByteRange;
-  /** Where the scales lie, for `q8_0`. */
+  /** Where the scales lie, for `q8_0` and `q4_0`. */
   readonly scales?: ByteRange;
   readonly storage: Storage;
 }
@@ -119,6 +119,19 @@ export function requireWhole(tensor: Tensor, what: string): void {
   const { byteLength } = storageLayout(tensor.dtype, tensor.shape);
   if (tensor.offset === 0 && Math.max(byteLength, 4) === tensor.storage.byteLength) return;
   throw new ShapeError(`${what} ${tensor.label}: expected a whole tensor, found a view of one`);
+}
+
+/**
+ * The bytes of a tensor or a view of its rows, as one range of its storage. Throws a ShapeError for what has none: a view of
+ * columns, and rows of a quantised tensor, whose scales lie elsewhere.
+ */
+export function requireRange(tensor: Tensor, what: string): ByteRange {
+  const { byteLength } = storageLayout(tensor.dtype, tensor.shape);
+  if (tensor.offset === 0 && Math.max(byteLength, 4) === tensor.storage.byteLength) {
+    return { byteOffset: 0, byteLength: tensor.storage.byteLength };
+  }
+  if (!tensor.scales && tensor.offset === 0 && tensor.rowStride === (tensor.shape.at(-1) ?? 1)) return tensor.values;
+  throw new ShapeError(`${what} ${tensor.label}: expected a whole tensor or a view of rows, found another view of one`);
 }
 
 /** Throws a ShapeError unless the tensor has the dtype and its rows lie one after another. */

@@ -71,6 +71,39 @@ describe.each(testDevices())("the device $label", ({ open }) => {
     expect(() => device.copy(a, ids)).toThrow(ShapeError);
   });
 
+  test("runs programs several times in one go", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [4], "x");
+    const prepared = await device.prepare(program(x, 2));
+    await device.run([prepared, prepared], { tokens: 2, times: 5 });
+    expect([...(await device.read(x))]).toEqual([20, 20, 0, 0]);
+  });
+
+  test("copies rows", async () => {
+    const device = await open();
+    const [a, b] = ["a", "b"].map((label) => device.createTensor("f32", [3, 64], label)) as [Tensor, Tensor];
+    await device.write(
+      a,
+      Float32Array.from({ length: 192 }, (_, i) => i),
+    );
+    device.copy(rows(a, 2, 3), rows(b, 0, 1));
+    device.copy(rows(a, 0, 2), rows(b, 1, 3));
+    const copied = [...(await device.read(b))];
+    expect(copied.slice(0, 64)).toEqual(Array.from({ length: 64 }, (_, i) => 128 + i));
+    expect(copied.slice(64)).toEqual(Array.from({ length: 128 }, (_, i) => i));
+    expect(() => device.copy(rows(a, 0, 2), rows(b, 0, 1))).toThrow("their sizes differ");
+    expect(() => device.copy(columns(a, 0, 2), columns(b, 0, 2))).toThrow("expected a whole tensor or a view of rows");
+  });
+
+  test("takes the time of each call", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [4], "x");
+    const times = await device.profile([await device.prepare(program(x, 3))], { tokens: 4 });
+    expect(times.map(({ program, kernel }) => `${program} ${kernel}`)).toEqual(Array(3).fill("count increment"));
+    for (const { durationUs } of times) expect(durationUs).toBeGreaterThanOrEqual(0);
+    expect([...(await device.read(x))]).toEqual([3, 3, 3, 3]);
+  });
+
   test("reads rows, and refuses what it cannot do to a view", async () => {
     const device = await open();
     const x = device.createTensor("f32", [3, 2], "x");
@@ -83,7 +116,7 @@ describe.each(testDevices())("the device $label", ({ open }) => {
       "write x[0:1]: expected a whole tensor",
     );
     expect(() => device.clear(rows(x, 0, 1))).toThrow("clear x[0:1]: expected a whole tensor");
-    expect(() => device.copy(x, rows(x, 0, 1))).toThrow("copy to x[0:1]: expected a whole tensor");
+    expect(() => device.copy(x, columns(x, 0, 1))).toThrow("copy to x[:, 0:1]: expected a whole tensor");
     expect(() => device.createTensor("q8_0", [2, 33], "q")).toThrow("expected rows of a multiple of 32 elements");
     await device.settled();
   });

@@ -26,19 +26,26 @@ export function testDevices(): TestDevice[] {
 }
 
 /**
- * As {@link testDevices}, and once more WebGPU with the shaders that a hardware GPU gets: an emulated adapter runs those
- * too, only slower.
+ * As {@link testDevices}, and twice more WebGPU with the shaders that hardware GPUs get, with and without subgroups: an
+ * emulated adapter runs those too, only slower.
  */
 export function testDeviceVariants(): TestDevice[] {
   const devices = testDevices();
   const webgpu = devices.find(({ label }) => label === "webgpu");
   if (!webgpu) return devices;
-  const open = once(async () => {
-    // One GPUDevice for both: a second one in a process can abort Dawn.
-    const { gpu, name } = (await webgpu.open()) as WebGpuDevice;
-    return new WebGpuDevice(gpu, { name, software: false });
+  const variant = (label: string, subgroups: boolean): TestDevice => ({
+    label,
+    open: once(async () => {
+      // One GPUDevice for all: a second one in a process can abort Dawn.
+      const { gpu, name } = (await webgpu.open()) as WebGpuDevice;
+      return new WebGpuDevice(gpu, { name, software: false, subgroups });
+    }),
   });
-  return [...devices, { label: "webgpu, hardware shaders", open }];
+  return [
+    ...devices,
+    variant("webgpu, hardware shaders", true),
+    variant("webgpu, hardware shaders without subgroups", false),
+  ];
 }
 
 function once(create: () => Promise<Device>): () => Promise<Device> {

@@ -2,12 +2,20 @@
  * The device for machines without a GPU: runs each kernel's plain TypeScript.
  */
 
-import type { Device, PreparedProgram, RunOptions } from "../device.ts";
+import type { Device, KernelTime, PreparedProgram, RunOptions } from "../device.ts";
 import { type DType, storageLayout } from "../dtype.ts";
 import { type DeviceLostError, DisposedError, OutOfMemoryError, ShapeError } from "../errors.ts";
 import { f32, hostTensor, u32 } from "../host-tensor.ts";
 import type { Program } from "../program.ts";
-import { requireReadable, requireWhole, rowCount, type Storage, type Tensor, tensorOf } from "../tensor.ts";
+import {
+  requireRange,
+  requireReadable,
+  requireWhole,
+  rowCount,
+  type Storage,
+  type Tensor,
+  tensorOf,
+} from "../tensor.ts";
 
 /** How long a run may keep the event loop waiting: short enough for Ctrl-C and a progress bar to feel immediate. */
 const MAX_BLOCKED_MS = 30;
@@ -37,7 +45,7 @@ class CpuStorage implements Storage {
 }
 
 interface CpuProgram extends PreparedProgram {
-  readonly steps: readonly ((tokens: number) => void)[];
+  readonly steps: readonly { readonly kernel: string; run(tokens: number): void }[];
 }
 
 /** Options of {@link createCpuDevice}. */
@@ -97,12 +105,12 @@ export class CpuDevice implements Device {
   async settled(): Promise<void> {}
 
   copy(from: Tensor, to: Tensor): void {
-    requireWhole(from, "copy");
-    requireWhole(to, "copy to");
-    if (from.storage.byteLength !== to.storage.byteLength) {
+    const [source, target] = [requireRange(from, "copy"), requireRange(to, "copy to")];
+    if (source.byteLength !== target.byteLength) {
       throw new ShapeError(`copy ${from.label} to ${to.label}: their sizes differ`);
     }
-    new Uint8Array(bufferOf(to)).set(new Uint8Array(bufferOf(from)));
+    const bytes = new Uint8Array(bufferOf(from), source.byteOffset, source.byteLength);
+    new Uint8Array(bufferOf(to)).set(bytes, target.byteOffset);
   }
 
   clear(tensor: Tensor): void {
@@ -113,23 +121,41 @@ export class CpuDevice implements Device {
   async prepare(program: Program): Promise<PreparedProgram> {
     this.#assertUsable();
     const view = (tensor: Tensor) => hostTensor(tensor, bufferOf(tensor));
-    const steps = program.calls.map((call) => (this.#referencesOnly ? call.reference(view) : call.cpu(view)));
+    const steps = program.calls.map((call) => ({
+      kernel: call.name,
+      run: this.#referencesOnly ? call.reference(view) : call.cpu(view),
+    }));
     const prepared: CpuProgram = { label: program.label, callCount: steps.length, steps };
     return prepared;
   }
 
-  async run(programs: readonly PreparedProgram[], { tokens = 1, signal }: RunOptions = {}): Promise<void> {
+  async run(programs: readonly PreparedProgram[], { tokens = 1, times = 1, signal }: RunOptions = {}): Promise<void> {
     this.#assertUsable();
+    const steps = (programs as readonly CpuProgram[]).flatMap((program) => program.steps);
     let since = performance.now();
-    for (const program of programs as readonly CpuProgram[]) {
-      for (const step of program.steps) {
-        step(tokens);
+    for (let time = 0; time < times; time++) {
+      for (const step of steps) {
+        step.run(tokens);
         if (performance.now() - since < MAX_BLOCKED_MS) continue;
         await nextTurn();
         signal?.throwIfAborted();
         since = performance.now();
       }
     }
+  }
+
+  async profile(
+    programs: readonly PreparedProgram[],
+    { tokens = 1 }: Pick<RunOptions, "tokens"> = {},
+  ): Promise<KernelTime[]> {
+    this.#assertUsable();
+    return (programs as readonly CpuProgram[]).flatMap(({ label, steps }) =>
+      steps.map(({ kernel, run }) => {
+        const start = performance.now();
+        run(tokens);
+        return { program: label, kernel, durationUs: (performance.now() - start) * 1000 };
+      }),
+    );
   }
 
   async dispose(): Promise<void> {

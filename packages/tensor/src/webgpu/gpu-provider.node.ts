@@ -23,7 +23,8 @@ async function findGpu(): Promise<GPU | string> {
       // Only what is missing: a host may have its own.
       if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
     }
-    return create([]);
+    // Timestamps to the nanosecond: the coarse ones that a browser gives are a defence that a process of one's own needs not.
+    return create(["disable-dawn-features=timestamp_quantization"]);
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     return `the npm package webgpu (Dawn) could not be loaded (${reason}); install it again`;

@@ -2,7 +2,7 @@
  * Turns shaders into compute pipelines, one for each distinct code: layers of equal shape share theirs.
  */
 import { KernelError } from "../errors.ts";
-import type { Binding, Shader } from "../kernel.ts";
+import type { Shader } from "../kernel.ts";
 
 /** A compute pipeline with the layout its bind groups must have. */
 export interface Pipeline {
@@ -21,7 +21,7 @@ export class PipelineCache {
 
   /** Throws a KernelError with the compiler's words when the shader is refused. */
   get(kernel: string, shader: Shader): Promise<Pipeline> {
-    const code = declarations(shader.bindings) + shader.code;
+    const code = declarations(shader) + shader.code;
     let pipeline = this.#pipelines.get(code);
     if (!pipeline) {
       pipeline = this.#compile(kernel, shader, code);
@@ -72,9 +72,10 @@ export class PipelineCache {
   }
 }
 
-/** The WGSL ahead of a kernel's own code: the run's parameters at binding 0, then its buffers in order. */
-function declarations(bindings: readonly Binding[]): string {
+/** The WGSL ahead of a kernel's own code: what it enables, the run's parameters at binding 0, then its buffers in order. */
+function declarations({ bindings, enables = [] }: Shader): string {
   return [
+    ...enables.map((feature) => `enable ${feature};`),
     "struct Run { tokens: u32 }",
     "@group(0) @binding(0) var<uniform> run: Run;",
     ...bindings.map(

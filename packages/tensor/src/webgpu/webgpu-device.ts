@@ -3,7 +3,7 @@
  * running one only encodes dispatches, in one compute pass and one submit.
  */
 
-import type { Device, PreparedProgram, RunOptions } from "../device.ts";
+import type { Device, KernelTime, PreparedProgram, RunOptions } from "../device.ts";
 import { type DType, roundUp, storageLayout } from "../dtype.ts";
 import {
   CodedError,
@@ -17,7 +17,15 @@ import {
 } from "../errors.ts";
 import type { AdapterTraits, Binding, KernelCall } from "../kernel.ts";
 import type { Program } from "../program.ts";
-import { requireReadable, requireWhole, rowCount, type Storage, type Tensor, tensorOf } from "../tensor.ts";
+import {
+  requireRange,
+  requireReadable,
+  requireWhole,
+  rowCount,
+  type Storage,
+  type Tensor,
+  tensorOf,
+} from "../tensor.ts";
 import { type FoundAdapter, requireAdapter } from "./adapter.ts";
 import { PipelineCache } from "./pipelines.ts";
 
@@ -27,8 +35,11 @@ import { PipelineCache } from "./pipelines.ts";
  */
 const MAX_PENDING_WRITE_BYTE_LENGTH = 64 << 20;
 
-/** The buffer for reading back is kept up to this size: enough for one token's logits, not for those of a whole text. */
+/** Buffers for reading back are kept up to this size: enough for one token's logits, not for those of a whole text. */
 const MAX_KEPT_STAGING_BYTE_LENGTH = 1 << 20;
+
+/** As many of them as reads may be under way while the next run is encoded. */
+const MAX_KEPT_STAGING_BUFFERS = 3;
 
 interface WebGpuStorage extends Storage {
   readonly buffer: GPUBuffer;
@@ -39,6 +50,17 @@ interface Step {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   workgroups(tokens: number): readonly [number, number, number];
+  /** The workgroups of the run before: decoding asks the same again and again. */
+  last: { readonly tokens: number; readonly workgroups: readonly [number, number, number] };
+}
+
+/** What a device is made of: an adapter's name and kind, and what of it may be used. */
+export interface WebGpuDeviceOptions {
+  readonly name: string;
+  /** The adapter is emulated on the CPU. */
+  readonly software: boolean;
+  /** Use subgroups where the device has them. Default true. */
+  readonly subgroups?: boolean | undefined;
 }
 
 interface WebGpuProgram extends PreparedProgram {
@@ -59,7 +81,7 @@ export class WebGpuDevice implements Device {
   #runTokens = -1;
   #allocatedByteLength = 0;
   #pendingWriteByteLength = 0;
-  #staging: GPUBuffer | undefined;
+  readonly #staging: GPUBuffer[] = [];
   /** Errors arrive later than the call at fault; the first is thrown by the next call that returns a promise. */
   #failure: Error | undefined;
   #lastScope: Promise<unknown> = Promise.resolve();
@@ -67,12 +89,17 @@ export class WebGpuDevice implements Device {
   #unreadRuns = 0;
   #disposed = false;
 
-  constructor(gpu: GPUDevice, { name, software }: Pick<FoundAdapter, "name" | "software">) {
+  constructor(gpu: GPUDevice, { name, software, subgroups = true }: WebGpuDeviceOptions) {
     this.gpu = gpu;
     this.name = name;
     this.software = software;
     this.#pipelines = new PipelineCache(gpu);
-    this.#traits = { software };
+    this.#traits = {
+      software,
+      subgroupSize: subgroups ? subgroupSizeOf(gpu) : 0,
+      maxWorkgroupSize: gpu.limits.maxComputeInvocationsPerWorkgroup,
+      maxWorkgroupByteLength: gpu.limits.maxComputeWorkgroupStorageSize,
+    };
     this.#run = gpu.createBuffer({ label: "run", size: 16, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     this.lost = gpu.lost.then(({ reason, message }) => {
       const error = new DeviceLostError(
@@ -179,14 +206,13 @@ export class WebGpuDevice implements Device {
   }
 
   copy(from: Tensor, to: Tensor): void {
-    requireWhole(from, "copy");
-    requireWhole(to, "copy to");
-    if (from.storage.byteLength !== to.storage.byteLength) {
+    const [source, target] = [requireRange(from, "copy"), requireRange(to, "copy to")];
+    if (source.byteLength !== target.byteLength) {
       throw new ShapeError(`copy ${from.label} to ${to.label}: their sizes differ`);
     }
-    const [source, target] = [from.storage as WebGpuStorage, to.storage as WebGpuStorage];
+    const [{ buffer }, { buffer: targetBuffer }] = [from.storage as WebGpuStorage, to.storage as WebGpuStorage];
     this.#encode(`copy ${from.label}`, (encoder) => {
-      encoder.copyBufferToBuffer(source.buffer, 0, target.buffer, 0, source.byteLength);
+      encoder.copyBufferToBuffer(buffer, source.byteOffset, targetBuffer, target.byteOffset, source.byteLength);
     });
   }
 
@@ -209,31 +235,19 @@ export class WebGpuDevice implements Device {
     return prepared;
   }
 
-  async run(programs: readonly PreparedProgram[], { tokens = 1 }: RunOptions = {}): Promise<void> {
+  async run(programs: readonly PreparedProgram[], { tokens = 1, times = 1 }: RunOptions = {}): Promise<void> {
     this.#assertUsable();
-    const { queue, limits } = this.gpu;
-    if (tokens !== this.#runTokens) {
-      queue.writeBuffer(this.#run, 0, new Uint32Array([tokens, 0, 0, 0]));
-      this.#runTokens = tokens;
-    }
+    this.#setTokens(tokens);
     const encoder = this.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    for (const program of programs as readonly WebGpuProgram[]) {
-      for (const step of program.steps) {
-        const workgroups = step.workgroups(tokens);
-        // Beyond the limit a dispatch fails later and leaves zeros; say so now, and say which.
-        if (Math.max(...workgroups) > limits.maxComputeWorkgroupsPerDimension) {
-          throw new KernelError(step.kernel, `${workgroups.join(" × ")} workgroups are more than the device allows`);
-        }
-        pass.setPipeline(step.pipeline);
-        pass.setBindGroup(0, step.bindGroup);
-        pass.dispatchWorkgroups(...workgroups);
-      }
+    const steps = (programs as readonly WebGpuProgram[]).flatMap((program) => program.steps);
+    for (let time = 0; time < times; time++) {
+      for (const step of steps) this.#dispatch(pass, step, tokens);
     }
     pass.end();
     // What was encoded wrongly shows when the encoder finishes, so the scope need not be open before.
     this.gpu.pushErrorScope("validation");
-    queue.submit([encoder.finish()]);
+    this.gpu.queue.submit([encoder.finish()]);
     const toError = ({ message }: GPUError) => new KernelError(programs.map(({ label }) => label).join(", "), message);
     this.#track(this.gpu.popErrorScope(), toError);
     // A run or two ahead keep the GPU busy; more would only fill the queue, and leave no turn for an abort to arrive. Where
@@ -241,14 +255,92 @@ export class WebGpuDevice implements Device {
     this.#unreadRuns++;
     if (this.#unreadRuns < 2) return;
     const runBefore = this.#lastRun;
-    this.#lastRun = queue.onSubmittedWorkDone().catch(() => {}); // a loss is told by `lost`
+    this.#lastRun = this.gpu.queue.onSubmittedWorkDone().catch(() => {}); // a loss is told by `lost`
     await runBefore;
+  }
+
+  async profile(
+    programs: readonly PreparedProgram[],
+    { tokens = 1 }: Pick<RunOptions, "tokens"> = {},
+  ): Promise<KernelTime[]> {
+    this.#assertUsable();
+    if (!this.gpu.features.has("timestamp-query")) {
+      throw new DeviceError(`profile: ${this.name} has no timestamps (WebGPU's timestamp-query); use wall time`);
+    }
+    this.#setTokens(tokens);
+    const calls = (programs as readonly WebGpuProgram[]).flatMap(({ label, steps }) =>
+      steps.map((step) => ({ program: label, step })),
+    );
+    const times: KernelTime[] = [];
+    // A query set has room for 4,096 timestamps.
+    for (let start = 0; start < calls.length; start += 2048) {
+      const part = calls.slice(start, start + 2048);
+      const durations = await this.#durationsUs(
+        part.map(({ step }) => step),
+        tokens,
+      );
+      for (const [i, { program, step }] of part.entries()) {
+        times.push({ program, kernel: step.kernel, durationUs: durations[i] as number });
+      }
+    }
+    return times;
+  }
+
+  /** Runs steps, each in a pass of its own between two timestamps. */
+  async #durationsUs(steps: readonly Step[], tokens: number): Promise<number[]> {
+    const byteLength = steps.length * 16;
+    const querySet = this.gpu.createQuerySet({ type: "timestamp", count: steps.length * 2 });
+    const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+    const resolved = this.gpu.createBuffer({ size: byteLength, usage: QUERY_RESOLVE | COPY_SRC });
+    const staging = this.gpu.createBuffer({ size: byteLength, usage: MAP_READ | COPY_DST });
+    try {
+      this.#encode("profile", (encoder) => {
+        for (const [i, step] of steps.entries()) {
+          const pass = encoder.beginComputePass({
+            timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+          });
+          this.#dispatch(pass, step, tokens);
+          pass.end();
+        }
+        encoder.resolveQuerySet(querySet, 0, steps.length * 2, resolved, 0);
+        encoder.copyBufferToBuffer(resolved, 0, staging, 0, byteLength);
+      });
+      return await this.#orLost(async () => {
+        await Promise.all([staging.mapAsync(GPUMapMode.READ), this.#lastScope]);
+        this.#assertUsable();
+        const stamps = new BigUint64Array(staging.getMappedRange());
+        return steps.map((_, i) => Number((stamps[2 * i + 1] as bigint) - (stamps[2 * i] as bigint)) / 1000);
+      });
+    } finally {
+      for (const resource of [querySet, resolved, staging]) resource.destroy();
+    }
+  }
+
+  #setTokens(tokens: number): void {
+    if (tokens === this.#runTokens) return;
+    this.gpu.queue.writeBuffer(this.#run, 0, new Uint32Array([tokens, 0, 0, 0]));
+    this.#runTokens = tokens;
+  }
+
+  #dispatch(pass: GPUComputePassEncoder, step: Step, tokens: number): void {
+    if (step.last.tokens !== tokens) {
+      const workgroups = step.workgroups(tokens);
+      // Beyond the limit a dispatch fails later and leaves zeros; say so now, and say which.
+      if (Math.max(...workgroups) > this.gpu.limits.maxComputeWorkgroupsPerDimension) {
+        throw new KernelError(step.kernel, `${workgroups.join(" × ")} workgroups are more than the device allows`);
+      }
+      step.last = { tokens, workgroups };
+    }
+    const [x, y, z] = step.last.workgroups;
+    pass.setPipeline(step.pipeline);
+    pass.setBindGroup(0, step.bindGroup);
+    pass.dispatchWorkgroups(x, y, z);
   }
 
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#staging?.destroy();
+    for (const staging of this.#staging) staging.destroy();
     this.gpu.destroy();
     await this.lost;
   }
@@ -264,7 +356,8 @@ export class WebGpuDevice implements Device {
     const bindGroup = this.gpu.createBindGroup({ label: call.name, layout, entries });
     const error = await this.gpu.popErrorScope();
     if (error) throw new KernelError(call.name, error.message);
-    return { kernel: call.name, pipeline, bindGroup, workgroups: shader.workgroups };
+    const last = { tokens: -1, workgroups: [0, 0, 0] } as const;
+    return { kernel: call.name, pipeline, bindGroup, workgroups: shader.workgroups, last };
   }
 
   /** Encodes and submits one command. */
@@ -318,12 +411,10 @@ export class WebGpuDevice implements Device {
     throw failure;
   }
 
-  /** One read is in flight most of the time, so one buffer is kept. */
   #takeStaging(byteLength: number): GPUBuffer {
-    const kept = this.#staging;
-    this.#staging = undefined;
-    if (kept && kept.size >= byteLength) return kept;
-    kept?.destroy();
+    const fitting = this.#staging.findIndex(({ size }) => size >= byteLength);
+    const [kept] = fitting >= 0 ? this.#staging.splice(fitting, 1) : [];
+    if (kept) return kept;
     return this.gpu.createBuffer({
       label: "staging",
       size: byteLength,
@@ -332,10 +423,12 @@ export class WebGpuDevice implements Device {
   }
 
   #returnStaging(staging: GPUBuffer): void {
-    this.#staging?.destroy();
-    this.#staging = undefined;
-    if (staging.size > MAX_KEPT_STAGING_BYTE_LENGTH) staging.destroy();
-    else this.#staging = staging;
+    if (staging.size > MAX_KEPT_STAGING_BYTE_LENGTH) {
+      staging.destroy();
+      return;
+    }
+    this.#staging.push(staging);
+    if (this.#staging.length > MAX_KEPT_STAGING_BUFFERS) this.#staging.shift()?.destroy();
   }
 }
 
@@ -347,15 +440,19 @@ export class WebGpuDevice implements Device {
  */
 export async function createWebGpuDevice(found?: FoundAdapter): Promise<WebGpuDevice> {
   const { adapter, name, software } = found ?? (await requireAdapter());
-  const { limits } = adapter;
+  const { limits, features } = adapter;
   try {
     const gpu = await adapter.requestDevice({
       label: "tensor device",
+      requiredFeatures: (["subgroups", "timestamp-query"] as const).filter((feature) => features.has(feature)),
       requiredLimits: {
         maxBufferSize: limits.maxBufferSize,
         maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
         maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
         maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+        maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+        maxComputeWorkgroupSizeX: limits.maxComputeWorkgroupSizeX,
+        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
       },
     });
     return new WebGpuDevice(gpu, { name, software });
@@ -363,6 +460,12 @@ export async function createWebGpuDevice(found?: FoundAdapter): Promise<WebGpuDe
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new NoDeviceError(`the WebGPU adapter ${name} gives no device: ${reason}; use the device "cpu"`, { cause });
   }
+}
+
+/** Lanes of every subgroup, or 0 where there are none or their number varies. */
+function subgroupSizeOf({ features, adapterInfo }: GPUDevice): number {
+  const { subgroupMinSize, subgroupMaxSize } = adapterInfo;
+  return features.has("subgroups") && subgroupMinSize === subgroupMaxSize ? subgroupMaxSize : 0;
 }
 
 function resourceOf({ tensor, part = "values" }: Binding): GPUBufferBinding {
