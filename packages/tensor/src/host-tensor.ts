@@ -1,7 +1,7 @@
 /**
  * A tensor's elements in this process's memory, for references and the CPU device: typed arrays, and rows as float32.
  */
-import { type DType, Q8_0_BLOCK } from "./dtype.ts";
+import { type DType, Q4_0_ZERO, QUANT_BLOCK } from "./dtype.ts";
 import { ShapeError } from "./errors.ts";
 import { bf16ToF32, f16ToF32 } from "./float.ts";
 import type { Tensor } from "./tensor.ts";
@@ -13,15 +13,15 @@ export interface HostTensor {
   readonly shape: readonly number[];
   readonly offset: number;
   readonly rowStride: number;
-  /** The elements as they are stored: 32-bit, 16-bit patterns, or signed bytes. */
-  readonly values: Float32Array | Uint32Array | Uint16Array | Int8Array;
-  /** f16 patterns, one per block of 32, for `q8_0`. */
+  /** The elements as they are stored: 32-bit, 16-bit patterns, signed bytes (`q8_0`) or pairs in a byte (`q4_0`). */
+  readonly values: Float32Array | Uint32Array | Uint16Array | Int8Array | Uint8Array;
+  /** f16 patterns, one per block of 32, for `q8_0` and `q4_0`. */
   readonly scales?: Uint16Array;
 }
 
 /** Views a tensor whose storage is the given buffer. */
 export function hostTensor(tensor: Tensor, buffer: ArrayBufferLike): HostTensor {
-  const { label, dtype, shape, offset, rowStride, values, scales } = tensor;
+  const { label, dtype, shape, offset, rowStride, values } = tensor;
   const range = [buffer, values.byteOffset] as const;
   const view = { label, dtype, shape, offset, rowStride };
   switch (dtype) {
@@ -33,12 +33,14 @@ export function hostTensor(tensor: Tensor, buffer: ArrayBufferLike): HostTensor 
     case "bf16":
       return { ...view, values: new Uint16Array(...range, values.byteLength / 2) };
     case "q8_0":
-      return {
-        ...view,
-        values: new Int8Array(...range, values.byteLength),
-        scales: new Uint16Array(buffer, scales?.byteOffset, (scales?.byteLength ?? 0) / 2),
-      };
+      return { ...view, values: new Int8Array(...range, values.byteLength), scales: scalesOf(tensor, buffer) };
+    case "q4_0":
+      return { ...view, values: new Uint8Array(...range, values.byteLength), scales: scalesOf(tensor, buffer) };
   }
+}
+
+function scalesOf({ scales }: Tensor, buffer: ArrayBufferLike): Uint16Array {
+  return new Uint16Array(buffer, scales?.byteOffset, (scales?.byteLength ?? 0) / 2);
 }
 
 /** The elements of an f32 tensor, from its storage's start: index with `offset` and `rowStride`. */
@@ -85,6 +87,11 @@ export function rowReader(tensor: HostTensor): (row: number) => Float32Array {
         widenQ8(values as Int8Array, tensor.scales as Uint16Array, index * width, row, wideningTable("f16"));
         return row;
       };
+    case "q4_0":
+      return (index) => {
+        widenQ4(values as Uint8Array, tensor.scales as Uint16Array, index * width, row, wideningTable("f16"));
+        return row;
+      };
     case "u32":
       throw new ShapeError(`${tensor.label}: expected a float type, found u32`);
   }
@@ -99,9 +106,20 @@ function widenF16(values: Uint16Array, start: number, row: Float32Array, table: 
 }
 
 function widenQ8(values: Int8Array, scales: Uint16Array, start: number, row: Float32Array, table: Float32Array): void {
-  for (let block = 0; block < row.length; block += Q8_0_BLOCK) {
-    const scale = table[scales[(start + block) / Q8_0_BLOCK] as number] as number;
-    for (let k = block; k < block + Q8_0_BLOCK; k++) row[k] = scale * (values[start + k] as number);
+  for (let block = 0; block < row.length; block += QUANT_BLOCK) {
+    const scale = table[scales[(start + block) / QUANT_BLOCK] as number] as number;
+    for (let k = block; k < block + QUANT_BLOCK; k++) row[k] = scale * (values[start + k] as number);
+  }
+}
+
+function widenQ4(values: Uint8Array, scales: Uint16Array, start: number, row: Float32Array, table: Float32Array): void {
+  for (let block = 0; block < row.length; block += QUANT_BLOCK) {
+    const scale = table[scales[(start + block) / QUANT_BLOCK] as number] as number;
+    for (let k = block; k < block + QUANT_BLOCK; k += 2) {
+      const pair = values[(start + k) / 2] as number;
+      row[k] = scale * ((pair & 15) - Q4_0_ZERO);
+      row[k + 1] = scale * ((pair >>> 4) - Q4_0_ZERO);
+    }
   }
 }
 

@@ -7,13 +7,19 @@ import { columns, rows, type Storage, splitPoints, tensorOf } from "./tensor.ts"
 
 const storage = (maxOperandByteLength: number): Storage => ({ byteLength: 0, maxOperandByteLength, dispose() {} });
 
-test("the layout of q8_0 keeps the scales apart, where they can be bound", () => {
+test("the layout of quantised types keeps the scales apart, where they can be bound", () => {
   expect(storageLayout("bf16", [3, 5])).toEqual({ values: { byteOffset: 0, byteLength: 30 }, byteLength: 32 });
   expect(storageLayout("q8_0", [3, 32])).toEqual({
     values: { byteOffset: 0, byteLength: 96 },
     scales: { byteOffset: 256, byteLength: 6 },
     byteLength: 264,
   });
+  expect(storageLayout("q4_0", [17, 32])).toEqual({
+    values: { byteOffset: 0, byteLength: 272 },
+    scales: { byteOffset: 512, byteLength: 34 },
+    byteLength: 548,
+  });
+  expect(() => storageLayout("q4_0", [32, 16])).toThrow("q4_0 [32, 16]: expected rows of a multiple of 32 elements");
 });
 
 test("views of columns and rows share the storage", async () => {
@@ -36,12 +42,14 @@ test("a tensor is cut only where it is too large, at offsets that can be bound",
   expect(splitPoints(tensorOf(storage(128 * 35), "bf16", [100, 64], "t"))).toEqual([0, 34, 68, 100]);
   // Scales have 4 bytes a row: 64 rows make 256.
   expect(splitPoints(tensorOf(storage(64 * 70), "q8_0", [100, 64], "t"))).toEqual([0, 64, 100]);
+  // Here too; a row's elements have 32.
+  expect(splitPoints(tensorOf(storage(32 * 70), "q4_0", [100, 64], "t"))).toEqual([0, 64, 100]);
   expect(() => splitPoints(tensorOf(storage(1000), "f32", [10, 1001], "t"))).toThrow(ShapeError);
 });
 
 test("rows of every type are read as float32", async () => {
   const device = createCpuDevice();
-  const read = async (dtype: "bf16" | "f16" | "q8_0", bytes: Uint8Array) => {
+  const read = async (dtype: "bf16" | "f16" | "q8_0" | "q4_0", bytes: Uint8Array) => {
     const tensor = device.createTensor(dtype, [2, 32], "t");
     await device.write(tensor, bytes);
     const buffer = new Uint8Array(tensor.storage.byteLength);
@@ -56,4 +64,9 @@ test("rows of every type are read as float32", async () => {
   new Int8Array(quantised.buffer, 32, 32).fill(-3);
   new Uint16Array(quantised.buffer, 256, 2)[1] = 0xb800;
   expect(await read("q8_0", quantised)).toEqual(new Array(32).fill(1.5));
+  const pairs = new Uint8Array(storageLayout("q4_0", [2, 32]).byteLength);
+  // 5 is -3 and 15 is 7; the lower half of a byte comes first.
+  pairs.fill(0xf5, 16, 32);
+  new Uint16Array(pairs.buffer, 256, 2)[1] = 0xb800;
+  expect(await read("q4_0", pairs)).toEqual(Array.from({ length: 32 }, (_, e) => (e % 2 === 0 ? 1.5 : -3.5)));
 });

@@ -11,6 +11,9 @@ import {
   type Kernel,
   type Operands,
   Program,
+  Q4_0_ZERO,
+  QUANT_BLOCK,
+  type QuantizedDType,
   storageLayout,
   type Tensor,
 } from "@blackmamba/tensor";
@@ -98,7 +101,7 @@ function tensorMaker(device: Device): TensorMaker {
     async random(shape, { dtype = "f32", deviation = 1 } = {}) {
       const values = randomNumbers(made, elementCount(shape)).map((value) => value * deviation);
       const tensor = device.createTensor(dtype, shape, label());
-      await device.write(tensor, encode(values, dtype, shape));
+      await device.write(tensor, CODECS[dtype](values, shape));
       return tensor;
     },
     async of(values, shape, dtype = "f32") {
@@ -114,24 +117,39 @@ function tensorMaker(device: Device): TensorMaker {
   };
 }
 
-/** Bytes of some values in a dtype. For `q8_0` every block's largest value becomes 127: fit for a test. */
-function encode(values: Float32Array, dtype: DType, shape: readonly number[]): ArrayBufferView {
-  if (dtype === "f32") return values;
-  if (dtype === "u32") return Uint32Array.from(values);
-  if (dtype === "f16") return Uint16Array.from(values, f32ToF16);
-  if (dtype === "bf16") return Uint16Array.from(values, f32ToBf16);
+/** How the test puts values into each dtype. */
+const CODECS: Readonly<Record<DType, (values: Float32Array, shape: readonly number[]) => ArrayBufferView>> = {
+  f32: (values) => values,
+  u32: (values) => Uint32Array.from(values),
+  f16: (values) => Uint16Array.from(values, f32ToF16),
+  bf16: (values) => Uint16Array.from(values, f32ToBf16),
+  q8_0: (values, shape) => encodeBlocks("q8_0", values, shape, 127),
+  q4_0: (values, shape) => encodeBlocks("q4_0", values, shape, 7),
+};
+
+/** Quantised as is fit for a test: every block's largest magnitude becomes `largest`, and all elements round to nearest. */
+function encodeBlocks(
+  dtype: QuantizedDType,
+  values: Float32Array,
+  shape: readonly number[],
+  largest: number,
+): Uint8Array {
   const layout = storageLayout(dtype, shape);
   const bytes = new Uint8Array(layout.byteLength);
-  const scales = new Uint16Array(bytes.buffer, layout.scales?.byteOffset ?? 0, values.length / 32);
-  const quants = new Int8Array(bytes.buffer, 0, values.length);
+  const scales = new Uint16Array(bytes.buffer, layout.scales?.byteOffset ?? 0, values.length / QUANT_BLOCK);
   for (let block = 0; block < scales.length; block++) {
-    const own = values.subarray(block * 32, block * 32 + 32);
-    const scale = own.reduce((a, b) => Math.max(a, Math.abs(b)), 0) / 127;
+    const own = values.subarray(block * QUANT_BLOCK, (block + 1) * QUANT_BLOCK);
+    const scale = own.reduce((a, b) => Math.max(a, Math.abs(b)), 0) / largest;
     scales[block] = f32ToF16(scale);
-    quants.set(
-      own.map((value) => Math.round(value / scale)),
-      block * 32,
-    );
+    const quants = Int8Array.from(own, (value) => Math.round(value / scale));
+    if (dtype === "q8_0") bytes.set(new Uint8Array(quants.buffer), block * QUANT_BLOCK);
+    else bytes.set(nibbles(quants), (block * QUANT_BLOCK) / 2);
   }
   return bytes;
+}
+
+/** Pairs of elements of `q4_0`, the first in the lower half of the byte. */
+function nibbles(quants: Int8Array): Uint8Array {
+  const stored = (index: number) => Number(quants[index]) + Q4_0_ZERO;
+  return Uint8Array.from({ length: quants.length / 2 }, (_, pair) => stored(2 * pair) | (stored(2 * pair + 1) << 4));
 }
