@@ -11,6 +11,7 @@ const mayImport = {
   kernels: ["tensor"],
   checkpoint: ["tensor"],
   testing: ["tensor"],
+  bench: ["tensor"],
   ssm: ["tensor", "kernels"],
   moe: ["tensor", "kernels"],
   model: ["tensor", "kernels", "ssm", "moe", "checkpoint", "tokenizer"],
@@ -24,14 +25,14 @@ const nodeFolder = "^(apps|scripts|packages/testing)/|^packages/[^/]+/scripts/|^
 
 const arrows = Object.entries(mayImport).map(([name, neighbours]) => ({
   name: `arrows-of-${name}`,
-  comment: `${name} may import ${neighbours.length > 0 ? neighbours.join(", ") : "no other package"}; only its tests may import testing.`,
+  comment: `${name} may import ${neighbours.length > 0 ? neighbours.join(", ") : "no other package"}; only its tests may import testing, only its benches bench.`,
   severity: "error",
   // A script that makes a package's files is not in the package.
   // Nor is the storyteller's test, which runs it.
   from: { path: `^packages/${name}/`, pathNot: "^packages/([^/]+/scripts|storyteller/src)/" },
   to: {
     path: "^(packages|apps)/",
-    pathNot: `^packages/(${[name, "testing", ...neighbours].join("|")})/`,
+    pathNot: `^packages/(${[name, "testing", "bench", ...neighbours].join("|")})/`,
   },
 }));
 
@@ -44,6 +45,13 @@ export default {
       severity: "error",
       from: { path: "^packages/", pathNot: [testFile, "^packages/testing/"] },
       to: { path: "^packages/(testing|[^/]+/src/testing)/" },
+    },
+    {
+      name: "bench-in-benches-only",
+      comment: "What measures is no part of what is measured.",
+      severity: "error",
+      from: { path: "^packages/", pathNot: ["\\.bench\\.ts$", "^packages/bench/"] },
+      to: { path: "^packages/bench/" },
     },
     {
       name: "apps-import-packages",

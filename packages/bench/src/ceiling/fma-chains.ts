@@ -1,0 +1,103 @@
+/**
+ * Chains of multiply-adds that depend on nothing but themselves: as fast as float32 arithmetic can go. For each thread i
+ *   c[j] = x[i] + j,   then rounds times c[j] = c[j] · factor + x[i],   for 16 chains j;   out[i] = Σ c[j]
+ */
+import { defineKernel, f32, type Shader, ShapeError, type Tensor } from "@blackmamba/tensor";
+
+/** Operands of {@link fmaChains}. */
+export type FmaChainsOperands = {
+  /** f32 [threads] */
+  readonly out: Tensor;
+  /** f32 [threads] */
+  readonly x: Tensor;
+};
+
+/** Enough to hide the latency of one by the others. */
+const CHAINS = 16;
+
+/** Keeps the chains finite; no compiler may leave a step out. */
+const FACTOR = 0.75;
+
+const WORKGROUP_SIZE = 256;
+
+/** Floating-point operations of a call, a multiply-add as two. */
+export function fmaFlops(threads: number, rounds: number): number {
+  return threads * rounds * CHAINS * 2;
+}
+
+/** Multiply-adds in registers. */
+export const fmaChains = defineKernel<FmaChainsOperands, { readonly rounds: number }>({
+  name: "fma-chains",
+
+  check({ out, x }) {
+    if (out.dtype === "f32" && x.dtype === "f32" && out.shape[0] === x.shape[0]) return;
+    throw new ShapeError(
+      `fma-chains: expected two f32 of the same length, ` +
+        `found ${out.dtype} [${out.shape.join(", ")}] and ${x.dtype} [${x.shape.join(", ")}]`,
+    );
+  },
+
+  shader: ({ out, x }, { rounds }): Shader => ({
+    bindings: [
+      { name: "out", tensor: out, access: "read_write", type: "array<f32>" },
+      { name: "x", tensor: x, access: "read", type: "array<f32>" },
+    ],
+    code: `
+@compute @workgroup_size(${WORKGROUP_SIZE})
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  if (id.x >= ${x.shape[0]}u) { return; }
+  let b = vec4<f32>(x[id.x]);
+  let a = vec4<f32>(${FACTOR});
+  var c0 = b + vec4<f32>(0.0, 1.0, 2.0, 3.0);
+  var c1 = b + vec4<f32>(4.0, 5.0, 6.0, 7.0);
+  var c2 = b + vec4<f32>(8.0, 9.0, 10.0, 11.0);
+  var c3 = b + vec4<f32>(12.0, 13.0, 14.0, 15.0);
+  for (var round = 0u; round < ${rounds}u; round++) {
+    c0 = fma(c0, a, b);
+    c1 = fma(c1, a, b);
+    c2 = fma(c2, a, b);
+    c3 = fma(c3, a, b);
+  }
+  out[id.x] = dot((c0 + c1) + (c2 + c3), vec4<f32>(1.0));
+}`,
+    workgroups: () => [Math.ceil(x.shape[0] / WORKGROUP_SIZE), 1, 1],
+  }),
+
+  reference({ out, x }, { rounds }) {
+    const [sums, values] = [f32(out), f32(x)];
+    for (let i = 0; i < sums.length; i++) {
+      let sum = 0;
+      for (let chain = 0; chain < CHAINS; chain++) sum += chainOf(values[i] + chain, values[i], rounds);
+      sums[i] = sum;
+    }
+  },
+
+  cpu({ out, x }, { rounds }) {
+    const [sums, values] = [f32(out), f32(x)];
+    for (let i = 0; i < sums.length; i++)
+      sums[i] = eightChains(values[i], 0, rounds) + eightChains(values[i], 8, rounds);
+  },
+});
+
+function chainOf(start: number, b: number, rounds: number): number {
+  let c = start;
+  for (let round = 0; round < rounds; round++) c = c * FACTOR + b;
+  return c;
+}
+
+/** Eight chains in eight registers, with float32 arithmetic: V8 keeps both operations single where each is rounded. */
+function eightChains(b: number, first: number, rounds: number): number {
+  const [a, x] = [Math.fround(FACTOR), Math.fround(b)];
+  let [c0, c1, c2, c3, c4, c5, c6, c7] = [0, 1, 2, 3, 4, 5, 6, 7].map((chain) => Math.fround(x + first + chain));
+  for (let round = 0; round < rounds; round++) {
+    c0 = Math.fround(Math.fround(c0 * a) + x);
+    c1 = Math.fround(Math.fround(c1 * a) + x);
+    c2 = Math.fround(Math.fround(c2 * a) + x);
+    c3 = Math.fround(Math.fround(c3 * a) + x);
+    c4 = Math.fround(Math.fround(c4 * a) + x);
+    c5 = Math.fround(Math.fround(c5 * a) + x);
+    c6 = Math.fround(Math.fround(c6 * a) + x);
+    c7 = Math.fround(Math.fround(c7 * a) + x);
+  }
+  return c0 + c1 + c2 + c3 + c4 + c5 + c6 + c7;
+}
