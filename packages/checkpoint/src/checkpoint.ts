@@ -27,12 +27,13 @@ export interface TensorChunk {
 /** A tensor in a checkpoint. Its bytes stay where they are until they are asked for. */
 export interface CheckpointTensor {
   readonly name: string;
-  /** Element type; `q8_0` only in safetensors that this package wrote, or from `quantizedTensor`. */
+  /** Element type; quantised only in safetensors that this package wrote, or from `quantizedTensor`. */
   readonly dtype: DType;
   /** Sizes, outermost first; `[]` for a scalar. */
   readonly shape: readonly number[];
   /**
-   * The elements, contiguous, row-major, little-endian, in order of `byteOffset`; for `q8_0` the values, then the scales.
+   * The elements, contiguous, row-major, little-endian, in order of `byteOffset`; for quantised types the values, then the
+   * scales.
    * The padding that `storageLayout` adds is left out.
    */
   chunks(options?: ChunkOptions): AsyncIterable<TensorChunk>;

@@ -198,7 +198,7 @@ export class UnsupportedDtypeError extends CheckpointError {
   }
 }
 
-/** An int8 tensor lacks its scales, or they do not fit it, so it is no q8_0 tensor. */
+/** A tensor of bytes lacks its scales, or they do not fit it, so it is no quantised tensor. */
 export class QuantizedPairError extends CheckpointError {
   constructor(source: string, message: string) {
     super("ERR_CHECKPOINT_QUANTIZED_PAIR", source, message);

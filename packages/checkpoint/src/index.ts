@@ -21,11 +21,14 @@ export {
 export { decodeTensor } from "./decode-tensor.ts";
 export * from "./errors.ts";
 export { openCheckpoint } from "./open-checkpoint.ts";
-export { dequantizeQ8_0, type QuantizedBlocks, quantizeQ8_0 } from "./quantize.ts";
+export type { QuantizedBlocks } from "./quantize/blocks.ts";
+export { dequantizeQ4_0, quantizeQ4_0 } from "./quantize/q4-0.ts";
+export { dequantizeQ8_0, quantizeQ8_0 } from "./quantize/q8-0.ts";
 export { quantizedTensor } from "./quantized-tensor.ts";
 export { openSafetensors } from "./safetensors/safetensors-checkpoint.ts";
 export {
   type WritableTensor,
+  type WriteProgress,
   type WriteSafetensorsOptions,
   writeSafetensors,
 } from "./safetensors/write-safetensors.ts";

@@ -2,7 +2,7 @@
  * Makes a `CheckpointTensor` of the ways its bytes can be had: a stream of chunks, ranges of a source, or an array.
  */
 
-import { type ByteRange, type DType, elementCount, Q8_0_BLOCK, storageLayout } from "@blackmamba/tensor";
+import { type ByteRange, type DType, elementCount, isQuantized, QUANT_BLOCK, storageLayout } from "@blackmamba/tensor";
 import { type ByteSource, bytesSource, isCount } from "./byte-source.ts";
 import { type CheckpointTensor, type ChunkOptions, chunkByteLengthOf, type TensorChunk } from "./checkpoint.ts";
 import { ArgumentError, LimitError, TensorGeometryError, WriteMismatchError } from "./errors.ts";
@@ -42,7 +42,7 @@ export function tensorFromChunks(
   };
 }
 
-/** A tensor that lies contiguously in a source, in one range, or for `q8_0` in two. */
+/** A tensor that lies contiguously in a source, in one range, or for quantised types in two. */
 export function tensorFromRanges(
   info: TensorInfo,
   source: ByteSource,
@@ -81,14 +81,17 @@ export function tensorFromBytes(info: TensorInfo, bytes: Uint8Array): Checkpoint
   return tensorFromRanges(info, bytesSource(bytes, info.name), ranges);
 }
 
-/** Throws unless the sizes are whole, their product can be counted, and `q8_0` rows are made of whole blocks. */
+/** Throws unless the sizes are whole, their product can be counted, and quantised rows are made of whole blocks. */
 export function checkShape(name: string, dtype: DType, shape: readonly number[]): void {
   if (!shape.every(isCount) || !isCount(elementCount(shape) * 4)) {
     throw new TensorGeometryError(name, `shape [${shape.join(", ")}] is not made of sizes that can be stored`);
   }
   const row = shape[shape.length - 1] ?? 1;
-  if (dtype === "q8_0" && row % Q8_0_BLOCK !== 0) {
-    throw new ArgumentError(name, `q8_0 rows are multiples of ${Q8_0_BLOCK} elements, ${row} found; keep it as bf16`);
+  if (isQuantized(dtype) && row % QUANT_BLOCK !== 0) {
+    throw new ArgumentError(
+      name,
+      `${dtype} rows are multiples of ${QUANT_BLOCK} elements, ${row} found; keep it as bf16`,
+    );
   }
 }
 

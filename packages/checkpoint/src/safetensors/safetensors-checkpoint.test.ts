@@ -75,6 +75,18 @@ describe("openSafetensors", () => {
     expect([...(whole?.subarray(256) ?? [])]).toEqual([128, 129, 130, 131, 132, 133, 134, 135]);
   });
 
+  it("gives a q4_0 pair as one tensor of twice the width", async () => {
+    const header = { w: entry("U8", [3, 16], 0, 48), "w.scales": entry("F16", [3, 1], 48, 54) };
+    const { tensors } = await open(safetensorsFile(header, 54));
+    expect([...tensors.keys()]).toEqual(["w"]);
+    const tensor = tensors.get("w");
+    expect([tensor?.dtype, tensor?.shape]).toEqual(["q4_0", [3, 32]]);
+    const whole = await tensor?.read();
+    expect(whole?.byteLength).toBe(264);
+    expect([...(whole?.subarray(0, 48) ?? [])]).toEqual(Array.from({ length: 48 }, (_, at) => at));
+    expect([...(whole?.subarray(256) ?? [])]).toEqual([48, 49, 50, 51, 52, 53, 0, 0]);
+  });
+
   it("takes the pair in either order, and a .scales tensor of its own as what it is", async () => {
     const header = {
       "w.scales": entry("F16", [1], 0, 2),
@@ -90,6 +102,15 @@ describe("openSafetensors", () => {
     ["a type of no known size", { x: entry("F8_E4M3", [8], 0, 8) }, "UNSUPPORTED_DTYPE", "F8_E4M3"],
     ["I8 without scales", { x: entry("I8", [32], 0, 32) }, "QUANTIZED_PAIR", '"x.scales"'],
     ["I8 of odd rows", { x: entry("I8", [8], 0, 8) }, "QUANTIZED_PAIR", "multiple of 32"],
+    ["U8 without scales", { x: entry("U8", [32], 0, 32) }, "QUANTIZED_PAIR", '"x.scales" of F16 [2]'],
+    ["U8 of odd rows", { x: entry("U8", [8], 0, 8) }, "QUANTIZED_PAIR", "multiple of 16"],
+    ["a byte alone", { x: entry("U8", [], 0, 1) }, "QUANTIZED_PAIR", "multiple of 16"],
+    [
+      "scales of q8_0 beside q4_0",
+      { x: entry("U8", [32], 0, 32), "x.scales": entry("F16", [1], 32, 34) },
+      "QUANTIZED_PAIR",
+      "F16 [2] expected beside it, F16 [1] found",
+    ],
     [
       "scales of another shape",
       { x: entry("I8", [32], 0, 32), "x.scales": entry("F16", [2], 32, 36) },

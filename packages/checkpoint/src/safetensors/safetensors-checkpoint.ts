@@ -7,16 +7,16 @@ import type { ByteSource, ReadOptions } from "../byte-source.ts";
 import type { Checkpoint, CheckpointTensor } from "../checkpoint.ts";
 import { QuantizedPairError, UnsupportedDtypeError } from "../errors.ts";
 import { type SourceRange, tensorFromRanges } from "../tensor-from.ts";
-import { checkPair, scalesName } from "./quantized-pair.ts";
+import { quantizedDType, scalesName, shapeOfPair } from "./quantized-pair.ts";
 import { SAFETENSORS_DTYPES } from "./safetensors-dtypes.ts";
 import { readSafetensorsHeader, type SafetensorsEntry } from "./safetensors-header.ts";
 
 /**
- * Opens a safetensors file: F32, F16, BF16, U32, I32 (given as `u32`, the same bits), and `q8_0` as this package writes
- * it, where `X` (I8) and `X.scales` (F16) are given as one tensor `X`.
+ * Opens a safetensors file: F32, F16, BF16, U32, I32 (given as `u32`, the same bits), and `q8_0` and `q4_0` as this
+ * package writes them, where `X` (I8 or U8) and `X.scales` (F16) are given as one tensor `X`.
  *
  * Tensors of other types are in `refused`, each with its error: `UnsupportedDtypeError`, or `QuantizedPairError` for an
- * I8 tensor without scales that fit.
+ * I8 or U8 tensor without scales that fit.
  *
  * The checkpoint owns the source and closes it; if opening fails, the source stays open.
  *
@@ -28,7 +28,7 @@ export async function openSafetensors(source: ByteSource, options: ReadOptions =
   const refused = new Map<string, CodedError>();
   const usedScales = new Set<string>();
   for (const entry of entries.values()) {
-    if (entry.dtype !== "I8") continue;
+    if (!quantizedDType(entry)) continue;
     const scales = entries.get(scalesName(entry.name));
     if (scales?.dtype === "F16") usedScales.add(scales.name);
   }
@@ -56,17 +56,18 @@ function safetensorsTensor(
   scales: SafetensorsEntry | undefined,
 ): CheckpointTensor {
   const { name, shape } = entry;
-  if (entry.dtype === "I8") {
-    checkPair(source.name, entry, scales);
-    const layout = storageLayout("q8_0", shape);
+  const quantized = quantizedDType(entry);
+  if (quantized) {
+    const whole = shapeOfPair(source.name, quantized, entry, scales);
+    const layout = storageLayout(quantized, whole);
     const ranges: SourceRange[] = [{ part: layout.values, sourceByteOffset: entry.byteOffset }];
-    if (layout.scales) ranges.push({ part: layout.scales, sourceByteOffset: scales.byteOffset });
-    return tensorFromRanges({ name, dtype: "q8_0", shape }, source, ranges);
+    if (layout.scales && scales) ranges.push({ part: layout.scales, sourceByteOffset: scales.byteOffset });
+    return tensorFromRanges({ name, dtype: quantized, shape: whole }, source, ranges);
   }
   const dtype = SAFETENSORS_DTYPES.get(entry.dtype);
   if (!dtype) {
     const expected = [...SAFETENSORS_DTYPES.keys()].join(", ");
-    throw new UnsupportedDtypeError(source.name, name, entry.dtype, `${expected}, or I8 with scales`);
+    throw new UnsupportedDtypeError(source.name, name, entry.dtype, `${expected}, or I8 or U8 with scales`);
   }
   const part = storageLayout(dtype, shape).values;
   return tensorFromRanges({ name, dtype, shape }, source, [{ part, sourceByteOffset: entry.byteOffset }]);

@@ -1,8 +1,9 @@
 /**
- * The element types of safetensors and those of this project. `q8_0` has no word of its own: see `quantized-pair.ts`.
+ * The element types of safetensors and those of this project. Quantised types have no words of their own: see
+ * `quantized-pair.ts`.
  */
 
-import type { DType } from "@blackmamba/tensor";
+import type { DType, QuantizedDType } from "@blackmamba/tensor";
 
 /** The format's words for the types that one entry holds. */
 export const SAFETENSORS_DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
@@ -15,6 +16,6 @@ export const SAFETENSORS_DTYPES: ReadonlyMap<string, DType> = new Map<string, DT
 ]);
 
 /** The format's word for a type. */
-export function safetensorsDtype(dtype: Exclude<DType, "q8_0">): string {
+export function safetensorsDtype(dtype: Exclude<DType, QuantizedDType>): string {
   return dtype.toUpperCase();
 }

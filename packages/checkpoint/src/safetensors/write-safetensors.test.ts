@@ -1,7 +1,8 @@
-import { type DType, storageLayout } from "@blackmamba/tensor";
+import { type DType, isQuantized, type QuantizedDType, storageLayout } from "@blackmamba/tensor";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bytesSource } from "../byte-source.ts";
+import type { CheckpointTensor } from "../checkpoint.ts";
 import { quantizedTensor } from "../quantized-tensor.ts";
 import { tensorFromBytes, tensorFromChunks } from "../tensor-from.ts";
 import { codedError } from "../testing/expect-error.ts";
@@ -9,7 +10,7 @@ import { goldenSource } from "../testing/golden.ts";
 import { memorySink } from "../testing/memory-sink.ts";
 import { openTorchCheckpoint } from "../torch/torch-checkpoint.ts";
 import { openSafetensors } from "./safetensors-checkpoint.ts";
-import { type WritableTensor, writeSafetensors } from "./write-safetensors.ts";
+import { type WritableTensor, type WriteProgress, writeSafetensors } from "./write-safetensors.ts";
 
 /** A tensor of bytes that count up. */
 function tensor(name: string, dtype: DType, shape: readonly number[]) {
@@ -39,6 +40,7 @@ describe("writeSafetensors", () => {
     const tensors = [
       tensor("half", "f16", [3]),
       tensor("quantized", "q8_0", [2, 64]),
+      tensor("in four bits", "q4_0", [3, 2, 32]),
       tensor("float", "f32", [2, 2]),
       tensor("scalar", "bf16", []),
       tensor("ids", "u32", [5]),
@@ -60,6 +62,7 @@ describe("writeSafetensors", () => {
       tensor("b", "f32", [3]),
       tensor("c", "q8_0", [32]),
       tensor("7", "f32", [1]),
+      tensor("d", "q4_0", [2, 64]),
     ];
     const file = await written(tensors);
     const { json, byteLength } = headerOf(file);
@@ -71,14 +74,16 @@ describe("writeSafetensors", () => {
         '"7":{"dtype":"F32","shape":[1],"data_offsets":[12,16]},' +
         '"a":{"dtype":"BF16","shape":[1],"data_offsets":[16,18]},' +
         '"c":{"dtype":"I8","shape":[32],"data_offsets":[18,50]},' +
-        '"c.scales":{"dtype":"F16","shape":[1],"data_offsets":[50,52]}}'
+        '"c.scales":{"dtype":"F16","shape":[1],"data_offsets":[50,52]},' +
+        '"d":{"dtype":"U8","shape":[2,32],"data_offsets":[52,116]},' +
+        '"d.scales":{"dtype":"F16","shape":[2,2],"data_offsets":[116,124]}}'
       }`.padEnd(byteLength),
     );
   });
 
   it("round-trips any tensors", async () => {
     const one = fc.record({
-      dtype: fc.constantFrom<DType>("f32", "f16", "bf16", "u32", "q8_0"),
+      dtype: fc.constantFrom<DType>("f32", "f16", "bf16", "u32", "q8_0", "q4_0"),
       outer: fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 2 }),
       inner: fc.integer({ min: 0, max: 3 }),
     });
@@ -89,7 +94,7 @@ describe("writeSafetensors", () => {
     const property = fc.asyncProperty(named, async (specs) => {
       const usable = specs.filter(([name]) => name !== "__metadata__" && !name.endsWith(".scales"));
       const tensors = usable.map(([name, { dtype, outer, inner }]) =>
-        tensor(name, dtype, [...outer, dtype === "q8_0" ? 32 * inner : inner]),
+        tensor(name, dtype, [...outer, isQuantized(dtype) ? 32 * inner : inner]),
       );
       const { tensors: read } = await openSafetensors(bytesSource(await written(tensors)));
       expect(read.size).toBe(tensors.length);
@@ -98,19 +103,21 @@ describe("writeSafetensors", () => {
     await fc.assert(property, { seed: 77, numRuns: 200 });
   });
 
-  it("converts a torch checkpoint, quantised", async () => {
+  it.each(["q8_0", "q4_0"] as const)("converts a torch checkpoint to %s", async (dtype) => {
     const torch = await openTorchCheckpoint(await goldenSource("blackmamba", "pytorch_model.bin"));
-    const tensors = [...torch.tensors.values()].map((one) => (one.shape.length === 2 ? quantizedFitting(one) : one));
+    const tensors = [...torch.tensors.values()].map((one) =>
+      one.shape.length === 2 ? quantizedFitting(one, dtype) : one,
+    );
     const sink = memorySink();
     await writeSafetensors(tensors, sink);
     const { tensors: read } = await openSafetensors(bytesSource(sink.bytes()));
     expect(read.size).toBe(61);
     for (const one of tensors) expect(await read.get(one.name)?.read()).toEqual(await one.read());
-    expect([...read.values()].some((one) => one.dtype === "q8_0")).toBe(true);
+    expect([...read.values()].some((one) => one.dtype === dtype)).toBe(true);
   });
 
-  const quantizedFitting = (one: Parameters<typeof quantizedTensor>[0]) =>
-    (one.shape[1] ?? 0) % 32 === 0 ? quantizedTensor(one) : one;
+  const quantizedFitting = (one: CheckpointTensor, dtype: QuantizedDType) =>
+    (one.shape[1] ?? 0) % 32 === 0 ? quantizedTensor(one, dtype) : one;
 
   it.each([
     ["two of one name", [tensor("a", "f32", [1]), tensor("a", "f32", [1])], "ERR_CHECKPOINT_DUPLICATE_NAME"],
@@ -121,6 +128,7 @@ describe("writeSafetensors", () => {
     ],
     ["the format's own name", [tensor("__metadata__", "f32", [1])], "ERR_CHECKPOINT_ARGUMENT"],
     ["q8_0 rows that are no blocks", [{ ...tensor("a", "q8_0", [64]), shape: [2, 16] }], "ERR_CHECKPOINT_ARGUMENT"],
+    ["q4_0 rows that are no blocks", [{ ...tensor("a", "q4_0", [64]), shape: [4, 16] }], "ERR_CHECKPOINT_ARGUMENT"],
     ["a size below zero", [{ ...tensor("a", "f32", [1]), shape: [-1] }], "ERR_CHECKPOINT_TENSOR_GEOMETRY"],
     ["too few bytes", [{ ...tensor("a", "f32", [1]), shape: [2] }], "ERR_CHECKPOINT_WRITE_MISMATCH"],
     ["too many bytes", [{ ...tensor("a", "f32", [2]), shape: [1] }], "ERR_CHECKPOINT_WRITE_MISMATCH"],
@@ -133,6 +141,17 @@ describe("writeSafetensors", () => {
     const sink = memorySink();
     expect((await codedError(writeSafetensors(tensors, sink))).code).toBe(code);
     expect(sink.state()).toBe("aborted");
+  });
+
+  it("says how far it has come, of the bytes that the tensors take", async () => {
+    const progress: WriteProgress[] = [];
+    const tensors = [tensor("a", "q4_0", [64]), tensor("b", "f32", [2])];
+    await writeSafetensors(tensors, memorySink(), { onProgress: (step) => progress.push(step) });
+    expect(progress).toEqual([
+      { writtenBytes: 8, totalBytes: 44, tensor: "b" },
+      { writtenBytes: 40, totalBytes: 44, tensor: "a" },
+      { writtenBytes: 44, totalBytes: 44, tensor: "a" },
+    ]);
   });
 
   it("refuses chunks out of order", async () => {

@@ -3,31 +3,42 @@
  * `quantized-tensor.ts`.
  */
 
-import { storageLayout } from "@blackmamba/tensor";
+import { isQuantized, storageLayout } from "@blackmamba/tensor";
 import type { ByteSink } from "../byte-sink.ts";
 import type { ReadOptions } from "../byte-source.ts";
 import type { CheckpointTensor } from "../checkpoint.ts";
 import { ArgumentError, DuplicateNameError, LimitError, WriteMismatchError } from "../errors.ts";
 import { checkShape } from "../tensor-from.ts";
-import { scalesName, scalesShape } from "./quantized-pair.ts";
+import { pairOf } from "./quantized-pair.ts";
 import { safetensorsDtype } from "./safetensors-dtypes.ts";
 import { HEADER_LENGTH_BYTE_LENGTH, MAX_HEADER_BYTE_LENGTH, METADATA_KEY } from "./safetensors-header.ts";
 
 /** What is needed of a tensor to write it; every `CheckpointTensor` is one, see also `tensorFromBytes`. */
 export type WritableTensor = Pick<CheckpointTensor, "name" | "dtype" | "shape" | "chunks">;
 
+/** How far a file is written. */
+export interface WriteProgress {
+  /** Bytes of tensors that the sink has taken. */
+  readonly writtenBytes: number;
+  readonly totalBytes: number;
+  /** The tensor they belong to. */
+  readonly tensor: string;
+}
+
 /** Options of `writeSafetensors`. */
 export interface WriteSafetensorsOptions extends ReadOptions {
   /** Texts for the header's `__metadata__`; none by default. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Called after each chunk, of at most 8 MiB. */
+  readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
 }
 
 /**
  * Writes the tensors to the sink and closes it; on any error it aborts the sink and throws the error.
  *
  * Tensors keep their order, save that those of 4-byte elements come first: so each lies at a multiple of its element
- * size, which readers that map the file need. The data start at a multiple of 8. A `q8_0` tensor `X` becomes `X` (I8) and
- * `X.scales` (F16).
+ * size, which readers that map the file need. The data start at a multiple of 8. A quantised tensor `X` becomes `X` (I8
+ * for `q8_0`, U8 for `q4_0`) and `X.scales` (F16).
  *
  * Resolves to the file's size in bytes. Throws `DuplicateNameError`, `ArgumentError`, `TensorGeometryError`,
  * `WriteMismatchError` when a tensor's chunks are not what its shape calls for, and whatever the sink throws.
@@ -41,7 +52,12 @@ export async function writeSafetensors(
     const ordered = inFileOrder(tensors);
     const { bytes: header, dataByteLength } = headerOf(ordered, options.metadata);
     await sink.write(header);
-    for (const tensor of ordered) await writeTensor(tensor, sink, options);
+    let writtenBytes = 0;
+    const onBytes = (byteLength: number, tensor: string) => {
+      writtenBytes += byteLength;
+      options.onProgress?.({ writtenBytes, totalBytes: dataByteLength, tensor });
+    };
+    for (const tensor of ordered) await writeTensor(tensor, sink, options.signal, onBytes);
     await sink.close();
     return header.byteLength + dataByteLength;
   } catch (error) {
@@ -80,9 +96,10 @@ function headerOf(
   };
   for (const { name, dtype, shape } of tensors) {
     const layout = storageLayout(dtype, shape);
-    if (dtype === "q8_0") {
-      add(name, "I8", shape, layout.values.byteLength);
-      add(scalesName(name), "F16", scalesShape(shape), layout.scales?.byteLength ?? 0);
+    if (isQuantized(dtype)) {
+      const [values, scales] = pairOf(name, dtype, shape);
+      add(name, values.dtype, values.shape, layout.values.byteLength);
+      add(scales.name, scales.dtype, scales.shape, layout.scales?.byteLength ?? 0);
     } else {
       add(name, safetensorsDtype(dtype), shape, layout.values.byteLength);
     }
@@ -102,8 +119,12 @@ function headerOf(
   return { bytes, dataByteLength };
 }
 
-async function writeTensor(tensor: WritableTensor, sink: ByteSink, options: ReadOptions): Promise<void> {
-  const { signal } = options;
+async function writeTensor(
+  tensor: WritableTensor,
+  sink: ByteSink,
+  signal: AbortSignal | undefined,
+  onBytes: (byteLength: number, tensor: string) => void,
+): Promise<void> {
   const layout = storageLayout(tensor.dtype, tensor.shape);
   const parts = layout.scales ? [layout.values, layout.scales] : [layout.values];
   let partIndex = 0;
@@ -125,6 +146,7 @@ async function writeTensor(tensor: WritableTensor, sink: ByteSink, options: Read
     }
     await sink.write(bytes);
     done += bytes.byteLength;
+    onBytes(bytes.byteLength, tensor.name);
     skipFullParts();
   }
   const missing = parts[partIndex];

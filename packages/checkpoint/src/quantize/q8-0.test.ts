@@ -1,7 +1,7 @@
 import { f16ToF32 } from "@blackmamba/tensor";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dequantizeQ8_0, quantizeQ8_0 } from "./quantize.ts";
+import { dequantizeQ8_0, quantizeQ8_0 } from "./q8-0.ts";
 
 /** A block that starts with the given values and is zero after. */
 function block(...values: number[]): Float32Array {
