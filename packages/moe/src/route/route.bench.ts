@@ -1,0 +1,24 @@
+import { kernelBench } from "@blackmamba/bench";
+import { route } from "./route.ts";
+
+const EXPERTS = 8;
+
+export const bench = kernelBench(
+  "route",
+  [1, 256].map((tokens) => ({
+    name: `${EXPERTS} experts, ${tokens} ${tokens === 1 ? "token" : "tokens"}`,
+    tokens,
+    record: (program, make) =>
+      program.call(
+        route,
+        {
+          expert: make.zeros([tokens], "u32"),
+          scale: make.zeros([tokens]),
+          logits: make.random([tokens, EXPERTS]),
+        },
+        { gating: "sigmoid" },
+      ),
+    byteLength: tokens * (EXPERTS + 2) * 4,
+    flops: tokens * EXPERTS * 4,
+  })),
+);
