@@ -97,6 +97,15 @@ export interface Device extends TensorAllocator {
    */
   profile(programs: readonly PreparedProgram[], options?: Pick<RunOptions, "tokens">): Promise<KernelTime[]>;
 
+  /**
+   * Runs programs as `run` does, and times the whole by the device's own clock: on a GPU from the start of the first call to
+   * the end of the last, with what lies between two calls, without what the host does.
+   *
+   * @returns µs
+   * @throws DeviceError where the adapter cannot take the time of what it does
+   */
+  time(programs: readonly PreparedProgram[], options?: Pick<RunOptions, "tokens" | "times">): Promise<number>;
+
   /** Gives back everything the device holds. */
   dispose(): Promise<void>;
 }

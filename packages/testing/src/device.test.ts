@@ -104,6 +104,14 @@ describe.each(testDevices())("the device $label", ({ open }) => {
     expect([...(await device.read(x))]).toEqual([3, 3, 3, 3]);
   });
 
+  test("takes the time of a run as a whole", async () => {
+    const device = await open();
+    const x = device.createTensor("f32", [4], "x");
+    const durationUs = await device.time([await device.prepare(program(x, 3))], { tokens: 2, times: 5 });
+    expect(durationUs).toBeGreaterThanOrEqual(0);
+    expect([...(await device.read(x))]).toEqual([15, 15, 0, 0]);
+  });
+
   test("reads rows, and refuses what it cannot do to a view", async () => {
     const device = await open();
     const x = device.createTensor("f32", [3, 2], "x");

@@ -158,6 +158,15 @@ export class CpuDevice implements Device {
     );
   }
 
+  async time(
+    programs: readonly PreparedProgram[],
+    options: Pick<RunOptions, "tokens" | "times"> = {},
+  ): Promise<number> {
+    const start = performance.now();
+    await this.run(programs, options);
+    return (performance.now() - start) * 1000;
+  }
+
   async dispose(): Promise<void> {
     this.#disposed = true;
   }

@@ -263,11 +263,7 @@ export class WebGpuDevice implements Device {
     programs: readonly PreparedProgram[],
     { tokens = 1 }: Pick<RunOptions, "tokens"> = {},
   ): Promise<KernelTime[]> {
-    this.#assertUsable();
-    if (!this.gpu.features.has("timestamp-query")) {
-      throw new DeviceError(`profile: ${this.name} has no timestamps (WebGPU's timestamp-query); use wall time`);
-    }
-    this.#setTokens(tokens);
+    this.#requireTimestamps("profile");
     const calls = (programs as readonly WebGpuProgram[]).flatMap(({ label, steps }) =>
       steps.map((step) => ({ program: label, step })),
     );
@@ -276,7 +272,7 @@ export class WebGpuDevice implements Device {
     for (let start = 0; start < calls.length; start += 2048) {
       const part = calls.slice(start, start + 2048);
       const durations = await this.#durationsUs(
-        part.map(({ step }) => step),
+        part.map(({ step }) => [step]),
         tokens,
       );
       for (const [i, { program, step }] of part.entries()) {
@@ -286,30 +282,48 @@ export class WebGpuDevice implements Device {
     return times;
   }
 
-  /** Runs steps, each in a pass of its own between two timestamps. */
-  async #durationsUs(steps: readonly Step[], tokens: number): Promise<number[]> {
-    const byteLength = steps.length * 16;
-    const querySet = this.gpu.createQuerySet({ type: "timestamp", count: steps.length * 2 });
+  async time(
+    programs: readonly PreparedProgram[],
+    { tokens = 1, times = 1 }: Pick<RunOptions, "tokens" | "times"> = {},
+  ): Promise<number> {
+    this.#requireTimestamps("time");
+    const steps = (programs as readonly WebGpuProgram[]).flatMap((program) => program.steps);
+    const all = Array.from({ length: times }, () => steps).flat();
+    const [durationUs] = await this.#durationsUs([all], tokens);
+    return durationUs as number;
+  }
+
+  #requireTimestamps(what: string): void {
+    this.#assertUsable();
+    if (this.gpu.features.has("timestamp-query")) return;
+    throw new DeviceError(`${what}: ${this.name} has no timestamps (WebGPU's timestamp-query); use wall time`);
+  }
+
+  /** Runs groups of steps, each in a pass of its own between two timestamps. */
+  async #durationsUs(groups: readonly (readonly Step[])[], tokens: number): Promise<number[]> {
+    this.#setTokens(tokens);
+    const byteLength = groups.length * 16;
+    const querySet = this.gpu.createQuerySet({ type: "timestamp", count: groups.length * 2 });
     const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
     const resolved = this.gpu.createBuffer({ size: byteLength, usage: QUERY_RESOLVE | COPY_SRC });
     const staging = this.gpu.createBuffer({ size: byteLength, usage: MAP_READ | COPY_DST });
     try {
       this.#encode("profile", (encoder) => {
-        for (const [i, step] of steps.entries()) {
+        for (const [i, steps] of groups.entries()) {
           const pass = encoder.beginComputePass({
             timestampWrites: { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
           });
-          this.#dispatch(pass, step, tokens);
+          for (const step of steps) this.#dispatch(pass, step, tokens);
           pass.end();
         }
-        encoder.resolveQuerySet(querySet, 0, steps.length * 2, resolved, 0);
+        encoder.resolveQuerySet(querySet, 0, groups.length * 2, resolved, 0);
         encoder.copyBufferToBuffer(resolved, 0, staging, 0, byteLength);
       });
       return await this.#orLost(async () => {
         await Promise.all([staging.mapAsync(GPUMapMode.READ), this.#lastScope]);
         this.#assertUsable();
         const stamps = new BigUint64Array(staging.getMappedRange());
-        return steps.map((_, i) => Number((stamps[2 * i + 1] as bigint) - (stamps[2 * i] as bigint)) / 1000);
+        return groups.map((_, i) => Number((stamps[2 * i + 1] as bigint) - (stamps[2 * i] as bigint)) / 1000);
       });
     } finally {
       for (const resource of [querySet, resolved, staging]) resource.destroy();
