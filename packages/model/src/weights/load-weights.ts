@@ -99,7 +99,7 @@ function disposeWithin(node: unknown): void {
 }
 
 /** Copies the table's structure, with the loaded tensor in the place of each weight. */
-function place(node: unknown, loaded: ReadonlyMap<Weight, Tensor>): unknown {
+export function place(node: unknown, loaded: ReadonlyMap<Weight, Tensor>): unknown {
   if (typeof node !== "object" || node === null) return node;
   if ("names" in node) return loaded.get(node as Weight);
   if (Array.isArray(node)) return node.map((item) => place(item, loaded));
