@@ -4,7 +4,7 @@
 import { type DType, ShapeError, type Tensor } from "@blackmamba/tensor";
 
 /** Float types a matrix of weights may have. */
-export const WEIGHT_DTYPES: readonly DType[] = ["f32", "f16", "bf16", "q8_0"];
+export const WEIGHT_DTYPES: readonly DType[] = ["f32", "f16", "bf16", "q8_0", "q4_0"];
 
 /**
  * Throws a ShapeError unless the tensor has one of the types and the shape.

@@ -6,8 +6,21 @@
 export { expectOperand, WEIGHT_DTYPES } from "./check.ts";
 export { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "./dispatch.ts";
 export { type EmbeddingOperands, type EmbeddingParams, embedding, recordEmbedding } from "./embedding/embedding.ts";
-export { type LinearOperands, type LinearParams, linear, recordLinear } from "./linear/linear.ts";
+export { hostMatrix } from "./host-matrix.ts";
+export { DEFAULT_EPSILON, type LinearOperands, type LinearParams, linear, recordLinear } from "./linear/linear.ts";
 export { erf, gelu, sigmoid, silu, softplus } from "./math.ts";
 export { type NormOperands, type NormParams, norm } from "./norm/norm.ts";
+export { MAX_MAT_VEC_TOKENS, matVecTokens, scanLanes } from "./tuning.ts";
+export { type Buffers, buffers } from "./wgsl/buffers.ts";
+export { type ChunkLoader, chunkLoader } from "./wgsl/chunks.ts";
+export { type LaneSum, laneSum } from "./wgsl/lane-sum.ts";
 export { type Loader, loader } from "./wgsl/load.ts";
+export {
+  type FoldedNorm,
+  MAT_VEC_PARAMETERS,
+  type MatVec,
+  type MatVecOperands,
+  type MatVecPlan,
+  matVec,
+} from "./wgsl/mat-vec.ts";
 export { GELU, SIGMOID, SILU, SOFTPLUS } from "./wgsl/math.ts";

@@ -55,16 +55,20 @@ export async function traceForward(
     sequence,
     ids,
     {
-      async layer(index, tokens, { residual, routes }) {
+      async layer(index, tokens, { residual, routing }) {
         const start = sequence.position;
         const layer = layers[index];
         if (!layer) return;
         layer.hidden.append(await device.read(residual, tokens));
-        const route = routes[index];
-        if (!layer.routes || !route) return;
-        layer.routes.logits.append(await device.read(route.logits, tokens));
-        layer.routes.experts.set((await device.readU32(route.expert)).subarray(0, tokens), start);
-        layer.routes.gates.append((await device.read(route.scale)).subarray(0, tokens));
+        const own = routing[index];
+        if (!layer.routes || !own) return;
+        layer.routes.experts.set((await device.readU32(own.expert)).subarray(0, tokens), start);
+        const routes = await device.read(own.routes, tokens);
+        const width = routes.length / tokens;
+        for (let t = 0; t < tokens; t++) {
+          layer.routes.logits.append(routes.subarray(t * width, (t + 1) * width - 1));
+          layer.routes.gates.append(routes.subarray((t + 1) * width - 1, (t + 1) * width));
+        }
       },
       logits: (rows) => logits.append(rows),
     },

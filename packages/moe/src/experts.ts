@@ -1,11 +1,20 @@
 /**
- * The mixture-of-experts mixer, and the plain MLP, which is one expert without a router: records their kernel calls.
+ * The mixture-of-experts mixer, and the plain MLP, which is one expert without a router: records their kernel calls, in two
+ * halves: what reads the residual stream, and what adds to it. So a mixer that stands beside this one can be recorded in between.
  *
- * Not here: the norm before it, and names of tensors in checkpoints.
+ * Not here: names of tensors in checkpoints.
  */
-import { recordLinear } from "@blackmamba/kernels";
-import { type Program, ShapeError, type Tensor, type TensorAllocator } from "@blackmamba/tensor";
-import { gatedGelu } from "./gated-gelu/gated-gelu.ts";
+import { type LinearOperands, MAX_MAT_VEC_TOKENS, norm, recordLinear } from "@blackmamba/kernels";
+import {
+  columns,
+  type Program,
+  rows,
+  ShapeError,
+  splitPoints,
+  type Tensor,
+  type TensorAllocator,
+} from "@blackmamba/tensor";
+import { expertUp } from "./expert-up/expert-up.ts";
 import { group } from "./group/group.ts";
 import { type Gating, route } from "./route/route.ts";
 
@@ -21,6 +30,8 @@ export interface ExpertSizes {
 
 /** Weights of the experts, stacked. Matrices may have any float type, biases are f32. */
 export interface ExpertWeights {
+  /** [hidden]: of the RMSNorm before the mixer */
+  readonly norm: Tensor;
   /** [experts, 2 · ffn, hidden], the gate's half first; [experts, ffn, hidden] when not gated; no `experts` without a router */
   readonly up: Tensor;
   /** [experts, 2 · ffn], or [experts, ffn] */
@@ -44,19 +55,19 @@ export interface RouterWeights {
 
 /** Intermediate results; all layers of a program with as many experts may share them. */
 export interface ExpertScratch {
-  readonly up: Tensor;
+  /** f32 [tokens, hidden]; left out for so few tokens that the matrices normalise on the way */
+  readonly normed?: Tensor | undefined;
+  /** f32 [tokens, ffn] */
   readonly activated: Tensor;
-  readonly routes?: RouteScratch | undefined;
+  readonly routing?: RoutingScratch | undefined;
 }
 
 /** Where tokens go. Still there after the run, for whoever wants to look at a layer's routes. */
-export interface RouteScratch {
-  /** f32 [tokens, experts] */
-  readonly logits: Tensor;
+export interface RoutingScratch {
+  /** f32 [tokens, experts + 1]: the router's logits, then the chosen expert's gate */
+  readonly routes: Tensor;
   /** u32 [tokens] */
   readonly expert: Tensor;
-  /** f32 [tokens] */
-  readonly scale: Tensor;
   /** u32 [experts + 1 + tokens] */
   readonly groups: Tensor;
 }
@@ -64,56 +75,108 @@ export interface RouteScratch {
 /** Allocates intermediate results for up to `tokens` tokens and `experts` experts; 1 stands for a plain MLP. */
 export function createExpertScratch(
   allocator: TensorAllocator,
-  sizes: ExpertSizes,
+  { hidden, ffn }: ExpertSizes,
   experts: number,
   tokens: number,
 ): ExpertScratch {
-  const { ffn, gated } = sizes;
   return {
-    up: allocator.createTensor("f32", [tokens, gated ? 2 * ffn : ffn], "experts.up"),
+    normed: tokens > MAX_MAT_VEC_TOKENS ? allocator.createTensor("f32", [tokens, hidden], "experts.normed") : undefined,
     activated: allocator.createTensor("f32", [tokens, ffn], "experts.activated"),
-    routes: experts > 1 ? createRouteScratch(allocator, experts, tokens) : undefined,
+    routing: experts > 1 ? createRoutingScratch(allocator, experts, tokens) : undefined,
   };
 }
 
-function createRouteScratch(allocator: TensorAllocator, experts: number, tokens: number): RouteScratch {
+function createRoutingScratch(allocator: TensorAllocator, experts: number, tokens: number): RoutingScratch {
   return {
-    logits: allocator.createTensor("f32", [tokens, experts], "router.logits"),
+    routes: allocator.createTensor("f32", [tokens, experts + 1], "router.routes"),
     expert: allocator.createTensor("u32", [tokens], "router.expert"),
-    scale: allocator.createTensor("f32", [tokens], "router.scale"),
     groups: allocator.createTensor("u32", [experts + 1 + tokens], "router.groups"),
   };
 }
 
-/** Operands of {@link recordExperts}. */
+/** Operands of {@link recordExpertsUp} and {@link recordExpertsDown}. */
 export interface ExpertOperands {
-  /** f32 [tokens, hidden]: the mixer's result is added to it */
+  /** f32 [tokens, hidden]: what the mixer works on, and what its result is added to */
   readonly residual: Tensor;
-  /** f32 [tokens, hidden]: the normalised input */
-  readonly x: Tensor;
   readonly weights: ExpertWeights;
   readonly scratch: ExpertScratch;
+  /** Added to the mean square of the norm. */
+  readonly epsilon: number;
 }
 
-/** Records residual += experts(x). */
-export function recordExperts(program: Program, sizes: ExpertSizes, operands: ExpertOperands): void {
-  const { residual, x, weights, scratch } = operands;
-  const routing = recordRoutes(program, operands);
-
-  recordLinear(program, { out: scratch.up, x, weights: weights.up, bias: weights.upBias, ...routing.up });
-  program.call(gatedGelu, { out: scratch.activated, x: scratch.up }, { gated: sizes.gated });
-  const down = { out: residual, x: scratch.activated, weights: weights.down, bias: weights.downBias };
-  recordLinear(program, { ...down, ...routing.down }, { accumulate: true });
+/** Records the first half: scratch.activated = gelu(gate) · value of up · RMSNorm(residual), and the routing. */
+export function recordExpertsUp(program: Program, { gated }: ExpertSizes, operands: ExpertOperands): void {
+  const { residual, weights, scratch, epsilon } = operands;
+  const { router, up, upBias } = weights;
+  const { activated, routing } = scratch;
+  if (router && routing && canRouteAndRaise(operands)) {
+    const points = splitPoints(up);
+    for (let piece = 0; piece + 1 < points.length; piece++) {
+      const firstExpert = points[piece] as number;
+      program.call(
+        expertUp,
+        {
+          ...{ out: activated, expert: routing.expert, routes: routing.routes, x: residual, norm: weights.norm },
+          ...{ router: router.weight, routerBias: router.bias, upBias },
+          up: rows(up, firstExpert, points[piece + 1] as number),
+        },
+        { gating: router.gating, gated, epsilon, firstExpert },
+      );
+    }
+    return;
+  }
+  const input = normalised(program, operands);
+  const routed = recordRouting(program, operands, input);
+  const activation = gated ? "gated-gelu" : "gelu";
+  recordLinear(program, { out: activated, ...input, weights: up, bias: upBias, ...routed }, { activation, epsilon });
 }
 
-/** Chooses each token's expert; returns what the two matrices have to know of it. */
-function recordRoutes(program: Program, { x, weights: { router }, scratch: { routes } }: ExpertOperands) {
-  if (!router) return { up: {}, down: {} };
-  if (!routes) throw new ShapeError("experts: a router needs scratch made for several experts, found scratch for one");
-  const { logits, expert, scale, groups } = routes;
-  const [tokens, experts] = logits.shape;
-  recordLinear(program, { out: logits, x, weights: router.weight, bias: router.bias });
-  program.call(route, { expert, scale, logits }, { gating: router.gating });
-  if (tokens > 1) program.call(group, { groups, expert }, { experts });
-  return { up: { expert, groups }, down: { expert, groups, scale } };
+/** Records the second half: residual += gate · (down · scratch.activated). */
+export function recordExpertsDown(program: Program, { residual, weights, scratch }: ExpertOperands): void {
+  const { activated, routing } = scratch;
+  const down = { out: residual, x: activated, weights: weights.down, bias: weights.downBias };
+  if (!weights.router || !routing) {
+    recordLinear(program, down, { accumulate: true });
+    return;
+  }
+  const { routes, expert, groups } = routing;
+  const experts = (routes.shape[1] as number) - 1;
+  const scale = columns(routes, experts, experts + 1);
+  recordLinear(program, { ...down, expert, groups, scale }, { accumulate: true });
+}
+
+/** Whether one kernel can do both halves of the way in: for one token, and where the device binds as many buffers. */
+function canRouteAndRaise({ residual, weights: { up, upBias, router } }: ExpertOperands): boolean {
+  const parts = (tensor: Tensor | undefined) => (tensor ? (tensor.scales ? 2 : 1) : 0);
+  const others = 6; // x, norm, router bias, out, expert, routes
+  return (
+    residual.shape[0] === 1 && parts(up) + parts(upBias) + parts(router?.weight) + others <= up.storage.maxOperands
+  );
+}
+
+/** The matrices' input: the residual stream with its norm, or for many tokens what was normalised beforehand. */
+function normalised(
+  program: Program,
+  { residual, weights, scratch, epsilon }: ExpertOperands,
+): Pick<LinearOperands, "x" | "norm"> {
+  if (!scratch.normed) return { x: residual, norm: weights.norm };
+  program.call(norm, { out: scratch.normed, x: residual, weight: weights.norm }, { kind: "rms", epsilon });
+  return { x: scratch.normed };
+}
+
+/** Chooses each token's expert; returns what the next matrix has to know of it. */
+function recordRouting(
+  program: Program,
+  { weights: { router }, scratch: { routing }, epsilon }: ExpertOperands,
+  input: Pick<LinearOperands, "x" | "norm">,
+): Pick<LinearOperands, "expert" | "groups"> {
+  if (!router) return {};
+  if (!routing) throw new ShapeError("experts: a router needs scratch made for several experts, found scratch for one");
+  const { routes, expert, groups } = routing;
+  const [tokens = 1, width = 1] = routes.shape;
+  const logits = columns(routes, 0, width - 1);
+  recordLinear(program, { out: logits, ...input, weights: router.weight, bias: router.bias }, { epsilon });
+  program.call(route, { expert, routes }, { gating: router.gating });
+  if (tokens > 1) program.call(group, { groups, expert }, { experts: width - 1 });
+  return { expert, groups };
 }

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { type ExpertUpOperands, type ExpertUpParams, expertUp } from "./expert-up/expert-up.ts";
 export {
   createExpertScratch,
   type ExpertOperands,
@@ -10,9 +11,9 @@ export {
   type ExpertSizes,
   type ExpertWeights,
   type RouterWeights,
-  type RouteScratch,
-  recordExperts,
+  type RoutingScratch,
+  recordExpertsDown,
+  recordExpertsUp,
 } from "./experts.ts";
-export { type GatedGeluOperands, gatedGelu } from "./gated-gelu/gated-gelu.ts";
 export { type GroupOperands, group } from "./group/group.ts";
 export { type Gating, type RouteOperands, route } from "./route/route.ts";

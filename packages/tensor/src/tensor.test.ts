@@ -5,7 +5,12 @@ import { ShapeError } from "./errors.ts";
 import { hostTensor, rowReader } from "./host-tensor.ts";
 import { columns, rows, type Storage, splitPoints, tensorOf } from "./tensor.ts";
 
-const storage = (maxOperandByteLength: number): Storage => ({ byteLength: 0, maxOperandByteLength, dispose() {} });
+const storage = (maxOperandByteLength: number): Storage => ({
+  byteLength: 0,
+  maxOperandByteLength,
+  maxOperands: 8,
+  dispose() {},
+});
 
 test("the layout of quantised types keeps the scales apart, where they can be bound", () => {
   expect(storageLayout("bf16", [3, 5])).toEqual({ values: { byteOffset: 0, byteLength: 30 }, byteLength: 32 });

@@ -10,6 +10,8 @@ export interface Storage {
   readonly byteLength: number;
   /** Most bytes of it that one kernel operand may span. */
   readonly maxOperandByteLength: number;
+  /** Most tensors that one kernel may use; one with scales counts twice. */
+  readonly maxOperands: number;
   /** Gives the bytes back. Safe to call twice. */
   dispose(): void;
 }

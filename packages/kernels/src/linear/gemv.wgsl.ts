@@ -1,63 +1,44 @@
 /**
- * `linear` for one token: a matrix-vector product. Every weight is read once, so bandwidth is all that counts.
- *
- * Several lanes share a row, reading neighbouring elements, and add up their parts in a tree. On an adapter that is really
- * a CPU, lanes run one after another and barriers cost dearly: there, one lane takes a whole row.
+ * `linear` for one token, or a few: every weight is read once, so bandwidth is all that counts. How rows are shared out:
+ * `wgsl/mat-vec.ts`.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
-import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../dispatch.ts";
-import { loader } from "../wgsl/load.ts";
+import { matVecTokens } from "../tuning.ts";
+import { MAT_VEC_PARAMETERS, matVec } from "../wgsl/mat-vec.ts";
 import { epilogue } from "./epilogue.wgsl.ts";
 import type { LinearOperands, LinearParams } from "./linear.ts";
+import { DEFAULT_EPSILON } from "./linear.ts";
 import { linearSizes } from "./linear-sizes.ts";
+import { tiles } from "./tiles.wgsl.ts";
 
-const WORKGROUP_SIZE = 64;
-
-export function gemv(operands: LinearOperands, params: LinearParams, { software }: AdapterTraits): Shader {
-  const { inputs, outputs, experts } = linearSizes(operands);
-  const lanesPerRow = software ? 1 : 32;
-  const rowsPerWorkgroup = WORKGROUP_SIZE / lanesPerRow;
-  const x = loader("x", operands.x);
-  const weights = loader("weights", operands.weights);
+export function gemv(operands: LinearOperands, params: LinearParams, traits: AdapterTraits): Shader {
+  const { x, weights, norm } = operands;
+  const { outputs, paired } = linearSizes(operands);
+  const tileTokens = matVecTokens(operands.out.shape[0], traits);
+  const tokenTiles = tiles(operands, params, tileTokens);
+  const product = matVec(
+    { x, weights, norm: norm && { weight: norm, epsilon: params.epsilon ?? DEFAULT_EPSILON } },
+    { outputs, paired, tileTokens, tiles: tokenTiles.count },
+    traits,
+  );
   const { bindings, code } = epilogue(operands, params);
-  const { expert } = operands;
-  const first = params.firstExpert ?? 0;
   return {
-    bindings: [
-      ...x.bindings,
-      ...weights.bindings,
-      ...(expert ? [{ name: "expert", tensor: expert, access: "read", type: "array<u32>" } as const] : []),
-      ...bindings,
-    ],
-    code: `${x.code}
-${weights.code}
+    bindings: [...product.bindings, ...tokenTiles.bindings, ...bindings],
+    enables: product.enables,
+    code: `${tokenTiles.code}
 ${code}
-var<workgroup> partial: array<f32, ${WORKGROUP_SIZE}>;
+${product.code}
 
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(${MAIN_PARAMETERS}) {
-  ${
-    expert
-      ? `let matrix = expert[0] - ${first}u;
-  if (matrix >= ${experts}u) { return; } // also when expert[0] is less than the first, as it wraps`
-      : "let matrix = 0u;"
-  }
-  let output = ${WORKGROUP_INDEX} * ${rowsPerWorkgroup}u + thread / ${lanesPerRow}u;
-  let lane = thread % ${lanesPerRow}u;
-  var sum = vec4<f32>();
-  if (output < ${outputs}u) {
-    let row = matrix * ${outputs}u + output;
-    for (var k = lane * 4u; k < ${inputs}u; k += ${lanesPerRow * 4}u) {
-      sum = fma(weights4(row, k), x4(0u, k), sum);
-    }
-  }
-  partial[thread] = (sum.x + sum.y) + (sum.z + sum.w);
-  for (var half = ${Math.floor(lanesPerRow / 2)}u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { partial[thread] += partial[thread + half]; }
-  }
-  if (lane == 0u && output < ${outputs}u) { finish(partial[thread], 0u, matrix, output); }
+@compute @workgroup_size(${product.workgroupSize})
+fn main(${MAT_VEC_PARAMETERS}) {
+  let tile = find_tile(workgroup_id.y);
+  let start = tile.start;
+  let end = tile.end;
+  let matrix = tile.matrix;
+  if (start >= end) { return; }
+  ${product.stage}
+  ${product.body}
 }`,
-    workgroups: () => spread(Math.ceil(outputs / rowsPerWorkgroup)),
+    workgroups: product.workgroups,
   };
 }

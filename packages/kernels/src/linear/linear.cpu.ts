@@ -3,38 +3,67 @@
  * all tokens it is for.
  */
 import { f32, type HostOperands, type HostTensor, rowReader, u32 } from "@blackmamba/tensor";
-import { softplus } from "../math.ts";
-import type { LinearOperands, LinearParams } from "./linear.ts";
+import { gelu, softplus } from "../math.ts";
+import { DEFAULT_EPSILON, type LinearOperands, type LinearParams } from "./linear.ts";
 import { dot, rowDot } from "./row-dot.ts";
 
 export function linearCpu(operands: HostOperands<LinearOperands>, params: LinearParams, runTokens: number): void {
   const tokens = Math.min(runTokens, operands.out.shape[0]);
-  const { out, x, weights, bias, expert, scale } = operands;
+  const { out, weights, bias, expert, scale } = operands;
   const outputs = out.shape[1];
+  const isGated = params.activation === "gated-gelu";
+  const rows = isGated ? 2 * outputs : outputs;
+  const x = normalised(operands, params, tokens);
   const inputs = x.shape[1];
   const [outData, xData] = [f32(out), f32(x)];
   const [biasData, scaleData] = [bias && f32(bias), scale && f32(scale)];
   const [weightRow, dotRow] = [rowReader(weights), rowDot(weights)];
-  const sums = new Float64Array(tokens);
+  const [sums, gates] = [new Float64Array(tokens), new Float64Array(tokens)];
   const { firstExpert = 0 } = params;
 
   for (const [matrix, members] of tokensByMatrix(weights, expert, firstExpert, tokens)) {
     const starts = members.map((t) => x.offset + t * x.rowStride);
+    const multiplyRow = (own: number, into: Float64Array) => {
+      const row = matrix * rows + own;
+      if (starts.length === 1) into[0] = dotRow(row, xData, starts[0]);
+      else multiply(weightRow(row), inputs, xData, starts, into);
+    };
+    const biasOf = (row: number) =>
+      biasData && bias ? biasData[bias.offset + (firstExpert + matrix) * rows + row] : 0;
     for (let n = 0; n < outputs; n++) {
-      const row = matrix * outputs + n;
-      if (starts.length === 1) sums[0] = dotRow(row, xData, starts[0]);
-      else multiply(weightRow(row), inputs, xData, starts, sums);
-      const b = biasData && bias ? biasData[bias.offset + (firstExpert + matrix) * outputs + n] : 0;
+      const row = isGated ? outputs + n : n;
+      multiplyRow(row, sums);
+      if (isGated) multiplyRow(n, gates);
+      const [b, gateBias] = [biasOf(row), biasOf(n)];
       for (let i = 0; i < members.length; i++) {
         const t = members[i];
         let value = sums[i] + b;
         if (params.activation === "softplus") value = softplus(value);
-        if (scaleData) value *= scaleData[t];
+        if (params.activation === "gelu") value = gelu(value);
+        if (isGated) value *= gelu(gates[i] + gateBias);
+        if (scaleData && scale) value *= scaleData[scale.offset + t * scale.rowStride];
         const at = out.offset + t * out.rowStride + n;
         outData[at] = params.accumulate ? outData[at] + value : value;
       }
     }
   }
+}
+
+/** The vectors to multiply: x, or a copy of it that is normalised. */
+function normalised(
+  { x, norm }: HostOperands<LinearOperands>,
+  { epsilon = DEFAULT_EPSILON }: LinearParams,
+  tokens: number,
+): HostTensor {
+  if (!norm) return x;
+  const inputs = x.shape[1];
+  const copy = new Float32Array(tokens * inputs);
+  for (let t = 0; t < tokens; t++) {
+    const row = f32(x).subarray(x.offset + t * x.rowStride, x.offset + t * x.rowStride + inputs);
+    const deviation = Math.sqrt(dot(row, 0, row, 0, inputs) / inputs + epsilon);
+    for (let k = 0; k < inputs; k++) copy[t * inputs + k] = (row[k] / deviation) * f32(norm)[k];
+  }
+  return { ...x, values: copy, offset: 0, rowStride: inputs };
 }
 
 /** Which tokens each matrix of the stack is for; all tokens, where there is one matrix. */

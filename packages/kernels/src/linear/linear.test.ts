@@ -28,8 +28,10 @@ const dense = (tokens: number, inputs: number, outputs: number, dtype: Dtype): C
 });
 
 const sizes: Case[] = [
-  ...(["f32", "f16", "bf16", "q8_0"] as const).flatMap((dtype) => [
+  ...(["f32", "f16", "bf16", "q8_0", "q4_0"] as const).flatMap((dtype) => [
     dense(1, 64, 96, dtype),
+    dense(2, 320, 100, dtype),
+    dense(11, 96, 2100, dtype),
     dense(1, 2304, 70, dtype),
     dense(33, 96, 65, dtype),
     dense(40, 256, 33, dtype),
@@ -59,10 +61,40 @@ const grouped = (dtype: Dtype, tokens: number, inputs = 64): Case => ({
       bias: await make.random([3, 70]),
       expert: await make.of(expert, [tokens], "u32"),
       groups: await make.of([...starts, ...order], [4 + tokens], "u32"),
-      scale: await make.random([tokens]),
+      scale: columns(await make.random([tokens, 5]), 3, 4),
     };
   },
   params: { accumulate: true },
+  tokens,
+  outputs: ["out"],
+});
+
+/** With the norm, and what experts make of two rows. */
+const fused = (tokens: number, dtype: Dtype, inputs: number, activation: LinearParams["activation"]): Case => ({
+  name: `${tokens} tokens, normalised, ${inputs} inputs, ${activation}, ${dtype}`,
+  operands: async (make) => ({
+    out: await make.poison([tokens, 45]),
+    x: await make.random([tokens, inputs], { deviation: 3 }),
+    weights: await make.random([activation === "gated-gelu" ? 90 : 45, inputs], { dtype, deviation: 0.2 }),
+    norm: await make.random([inputs]),
+    bias: await make.random([activation === "gated-gelu" ? 90 : 45]),
+  }),
+  params: { activation, epsilon: 0.01 },
+  tokens,
+  outputs: ["out"],
+});
+
+const gatedExperts = (tokens: number, dtype: Dtype): Case => ({
+  name: `${tokens} tokens, each with its gated expert, ${dtype}`,
+  operands: async (make) => {
+    const { expert, groups, x, bias } = await grouped(dtype, tokens).operands(make);
+    return {
+      out: await make.poison([tokens, 35]),
+      weights: await make.random([3, 70, 64], { dtype, deviation: 0.2 }),
+      ...{ expert, groups, x, bias },
+    };
+  },
+  params: { activation: "gated-gelu" },
   tokens,
   outputs: ["out"],
 });
@@ -101,7 +133,7 @@ testKernel(linear, [
       x: await make.of([1, 2, 3, 4, 5, 6], [2, 3]),
       weights: await make.of([1, 0, -1, 0.5, 0.5, 0.5], [2, 3]),
       bias: await make.of([100, 200], [2]),
-      scale: await make.of([2, -1], [2]),
+      scale: await make.of([2, -1], [2, 1]),
     }),
     params: { accumulate: true },
     tokens: 2,
@@ -110,7 +142,14 @@ testKernel(linear, [
   },
   ...sizes,
   ...epilogues,
-  ...(["f32", "bf16", "q8_0"] as const).flatMap((dtype) => [1, 7, 130].map((tokens) => grouped(dtype, tokens))),
+  ...(["f32", "bf16", "q8_0", "q4_0"] as const).flatMap((dtype) => [1, 7, 130].map((tokens) => grouped(dtype, tokens))),
+  ...([undefined, "softplus", "gelu", "gated-gelu"] as const).flatMap((activation) => [
+    fused(1, "bf16", 72, activation),
+    fused(1, "f32", 37, activation),
+    fused(3, "q8_0", 288, activation),
+    fused(20, "f16", 31, activation),
+  ]),
+  ...[1, 7, 130].map((tokens) => gatedExperts(tokens, "bf16")),
   grouped("bf16", 9, 37),
 ]);
 
@@ -181,6 +220,8 @@ test("operands that do not fit are refused by name", () => {
   const call = (weights: Tensor) => () => program.call(linear, { out: tensor(2, 4), x: tensor(2, 3), weights }, {});
   expect(call(tensor(4, 5))).toThrow(ShapeError);
   expect(call(tensor(4, 5))).toThrow("linear: operand weights (t): expected shape [4, 3], found [4, 5]");
-  expect(call(device.createTensor("u32", [4, 3], "t"))).toThrow("expected dtype f32 or f16 or bf16 or q8_0, found u32");
+  expect(call(device.createTensor("u32", [4, 3], "t"))).toThrow(
+    "expected dtype f32 or f16 or bf16 or q8_0 or q4_0, found u32",
+  );
   expect(call(rows(tensor(8, 3), 0, 4))).not.toThrow();
 });

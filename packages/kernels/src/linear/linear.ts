@@ -1,13 +1,14 @@
 /**
- * out[t] (+)= scale[t] · activation( W[expert[t]] · x[t] + bias[expert[t]] )
+ * out[t] (+)= scale[t] · activation( W[expert[t]] · RMSNorm(x[t]) + bias[expert[t]] )
  *
  * One operation serves every matrix of the model: dense layers (one matrix for all tokens) and experts (each token has its
- * own matrix out of a stack). For one token it runs as a matrix-vector product (`gemv.wgsl.ts`), for several as a
- * matrix-matrix product (`gemm.wgsl.ts`) over tokens grouped by expert. A call made for fewer tokens than a run has computes as
- * many as it was made for: so one row of logits can follow a prompt's layers.
+ * own matrix out of a stack). For a few tokens it reads row by row (`gemv.wgsl.ts`), for many it is a matrix-matrix product
+ * (`gemm.wgsl.ts`), in both over tokens grouped by expert. A call made for fewer tokens than a run has computes as many as it
+ * was made for: so one row of logits can follow a prompt's layers.
  */
 import { columns, defineKernel, type Program, rows, ShapeError, splitPoints, type Tensor } from "@blackmamba/tensor";
 import { expectOperand, WEIGHT_DTYPES } from "../check.ts";
+import { MAX_MAT_VEC_TOKENS } from "../tuning.ts";
 import { gemm } from "./gemm.wgsl.ts";
 import { gemv } from "./gemv.wgsl.ts";
 import { linearCpu } from "./linear.cpu.ts";
@@ -19,43 +20,59 @@ export type LinearOperands = {
   readonly out: Tensor;
   /** f32 [tokens, inputs], may be a view of columns */
   readonly x: Tensor;
-  /** [outputs, inputs], or [experts, outputs, inputs]; any float type */
+  /** [rows, inputs], or [experts, rows, inputs]; any float type. A row per output; two with a gated activation, all gates first */
   readonly weights: Tensor;
-  /** f32 [outputs], or [experts, outputs] with all experts, also those before and after the bound stack */
+  /** f32 [inputs]: normalise x by its root mean square and this weight first; for at most 64 tokens */
+  readonly norm?: Tensor | undefined;
+  /** f32 [rows], or [experts, rows] with all experts, also those before and after the bound stack */
   readonly bias?: Tensor | undefined;
   /** u32 [tokens]: each token's matrix; required with a stack of matrices */
   readonly expert?: Tensor | undefined;
   /** u32 [experts + 1 + tokens]: tokens grouped by expert, as the kernel `group` makes it; required with a stack and several tokens */
   readonly groups?: Tensor | undefined;
-  /** f32 [tokens]: what each token's result is multiplied by */
+  /** f32 [tokens, 1], may be a view of a column: what each token's result is multiplied by */
   readonly scale?: Tensor | undefined;
 };
 
 /** Parameters of {@link linear}. */
 export type LinearParams = {
-  /** Applied after the bias. Default none. */
-  readonly activation?: "softplus" | undefined;
+  /**
+   * Applied after the bias. `"gelu"` is exact; `"gated-gelu"` is gelu(gate) · value (GLU variants, arXiv 2002.05202). Default
+   * none.
+   */
+  readonly activation?: "softplus" | "gelu" | "gated-gelu" | undefined;
+  /** Of the norm: added to the mean square. Default 1e-5. */
+  readonly epsilon?: number | undefined;
   /** Add to `out` rather than overwrite it. Default false. */
   readonly accumulate?: boolean | undefined;
   /** The stack's first matrix belongs to this expert; tokens of other experts are left alone. Default 0. */
   readonly firstExpert?: number | undefined;
 };
 
+/** The epsilon of every norm of the published models. */
+export const DEFAULT_EPSILON = 1e-5;
+
 /** The kernel for weights that fit one operand of the device; {@link recordLinear} splits larger ones. */
 export const linear = defineKernel<LinearOperands, LinearParams>({
   name: "linear",
 
-  check({ out, x, weights, bias, expert, groups, scale }) {
+  check({ out, x, weights, norm, bias, expert, groups, scale }, { activation }) {
     const [tokens, outputs] = out.shape;
     const inputs = x.shape[1];
+    const rows = activation === "gated-gelu" ? 2 * outputs : outputs;
     const stack = weights.shape.length === 3 ? [weights.shape[0]] : [];
     expectOperand("linear", "out", out, ["f32"], [undefined, undefined], { view: true });
     expectOperand("linear", "x", x, ["f32"], [tokens, undefined], { view: true });
-    expectOperand("linear", "weights", weights, WEIGHT_DTYPES, [...stack, outputs, inputs]);
-    expectOperand("linear", "bias", bias, ["f32"], [...stack.map(() => undefined), outputs], { view: true });
+    expectOperand("linear", "weights", weights, WEIGHT_DTYPES, [...stack, rows, inputs]);
+    expectOperand("linear", "norm", norm, ["f32"], [inputs]);
+    expectOperand("linear", "bias", bias, ["f32"], [...stack.map(() => undefined), rows], { view: true });
     expectOperand("linear", "expert", expert, ["u32"], [tokens]);
     expectOperand("linear", "groups", groups, ["u32"], [undefined]);
-    expectOperand("linear", "scale", scale, ["f32"], [tokens]);
+    expectOperand("linear", "scale", scale, ["f32"], [tokens, 1], { view: true });
+    if (norm && tokens > MAX_MAT_VEC_TOKENS) {
+      const expected = `at most ${MAX_MAT_VEC_TOKENS} tokens`;
+      throw new ShapeError(`linear: operand norm: expected ${expected}, found ${tokens}; normalise beforehand`);
+    }
     if ((expert !== undefined) !== stack.length > 0) {
       throw new ShapeError(
         "linear: operand expert: a stack of matrices needs it, and a single matrix has no use for it",
@@ -69,7 +86,11 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
     }
   },
 
-  shader: (operands, params, traits) => (operands.out.shape[0] === 1 ? gemv : gemm)(operands, params, traits),
+  shader: (operands, params, traits) => {
+    const tokens = operands.out.shape[0];
+    const isFew = tokens === 1 || operands.norm || (tokens <= MAX_MAT_VEC_TOKENS && !traits.software);
+    return (isFew ? gemv : gemm)(operands, params, traits);
+  },
 
   reference: linearReference,
   cpu: linearCpu,
@@ -85,6 +106,12 @@ export function recordLinear(program: Program, operands: LinearOperands, params:
   if (points.length === 2) {
     program.call(linear, operands, params);
     return;
+  }
+  if (weights.shape.length === 2 && params.activation === "gated-gelu") {
+    throw new ShapeError(
+      `linear: operand weights (${weights.label}): expected at most ${weights.storage.maxOperandByteLength} bytes, which is ` +
+        `all that this device binds at once, found ${weights.values.byteLength}; a gated matrix cannot be split by outputs`,
+    );
   }
   for (let piece = 0; piece + 1 < points.length; piece++) {
     const [start, end] = [points[piece], points[piece + 1]];

@@ -5,7 +5,7 @@
  * Each sum is kept in four parts: an addition has to wait for the one before it in the same sum, and that wait is most of
  * the time.
  */
-import { f32, type HostTensor, Q8_0_BLOCK, wideningTable } from "@blackmamba/tensor";
+import { f32, type HostTensor, Q8_0_BLOCK, rowReader, wideningTable } from "@blackmamba/tensor";
 
 /** Σ_k matrix[row, k] · x[start + k] */
 export type RowDot = (row: number, x: Float32Array, start: number) => number;
@@ -22,6 +22,10 @@ export function rowDot(matrix: HostTensor): RowDot {
     const [values, scales] = [matrix.values as Int8Array, matrix.scales as Uint16Array];
     const table = wideningTable("f16");
     return (row, x, start) => dotQ8(values, scales, table, row * width, x, start, width);
+  }
+  if (dtype === "q4_0") {
+    const read = rowReader(matrix);
+    return (row, x, start) => dot(read(row), 0, x, start, width);
   }
   const values = matrix.values as Uint16Array;
   const table = wideningTable(dtype);

@@ -2,7 +2,7 @@
  * WGSL that reads four consecutive elements of a row as `vec4<f32>`, whatever the tensor holds. Kernels are written once
  * against these functions, for every dtype, view and width.
  */
-import { type Binding, Q8_0_BLOCK, type Tensor } from "@blackmamba/tensor";
+import { type Binding, Q4_0_ZERO, QUANT_BLOCK, type Tensor } from "@blackmamba/tensor";
 
 /** Bindings and the functions over them. */
 export interface Loader {
@@ -38,7 +38,11 @@ ${gather(name)}`;
 function weightLoader(name: string, tensor: Tensor): Loader {
   const width = tensor.shape.at(-1) ?? 1;
   const at = `row * ${width}u + column`;
-  if (tensor.dtype === "q8_0") {
+  if (tensor.dtype === "q8_0" || tensor.dtype === "q4_0") {
+    const quad =
+      tensor.dtype === "q8_0"
+        ? `vec4<f32>((vec4<i32>(bitcast<i32>(${name}[at / 4u])) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u))`
+        : `(vec4<f32>((vec4<u32>(${name}[at / 8u] >> (at % 8u * 4u)) >> vec4<u32>(0u, 4u, 8u, 12u)) & vec4<u32>(15u)) - ${Q4_0_ZERO}.0)`;
     // Blocks divide every row, so four elements always share a word and a scale.
     return {
       bindings: [
@@ -47,10 +51,9 @@ function weightLoader(name: string, tensor: Tensor): Loader {
       ],
       code: `fn ${name}4(row: u32, column: u32) -> vec4<f32> {
   let at = ${at};
-  let block = at / ${Q8_0_BLOCK}u;
+  let block = at / ${QUANT_BLOCK}u;
   let scale = unpack2x16float(${name}_scales[block / 2u])[block % 2u];
-  let bytes = vec4<i32>(bitcast<i32>(${name}[at / 4u]));
-  return scale * vec4<f32>((bytes << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
+  return scale * ${quad};
 }`,
     };
   }
@@ -78,10 +81,11 @@ function gather(name: string): string {
 }
 
 /** Two bf16 of a word as `vec2<f32>`, exactly, the lower half first: bf16 is the upper half of an f32. */
-function unpackBf16(word: string): string {
+export function unpackBf16(word: string): string {
   return `bitcast<vec2<f32>>(vec2<u32>(${word} << 16u, ${word} & 0xffff0000u))`;
 }
 
-function unpackF16(word: string): string {
+/** Two f16 of a word as `vec2<f32>`, the lower half first. */
+export function unpackF16(word: string): string {
   return `unpack2x16float(${word})`;
 }

@@ -4,12 +4,12 @@
  *   x = embedding[ids];   for each layer: x += mixer(RMSNorm(x));   logits = LayerNorm(x) · embeddingᵀ
  */
 import { norm, recordEmbedding, recordLinear } from "@blackmamba/kernels";
-import { type RouteScratch, recordExperts } from "@blackmamba/moe";
-import { type MambaState, recordMamba } from "@blackmamba/ssm";
+import { type ExpertWeights, type RoutingScratch, recordExpertsDown, recordExpertsUp } from "@blackmamba/moe";
+import { type MambaState, recordMambaSequence, recordMambaStep } from "@blackmamba/ssm";
 import { type Device, type PreparedProgram, Program, type Tensor, type TensorPool } from "@blackmamba/tensor";
 import type { ModelConfig } from "../config/config.ts";
-import type { ModelTable } from "../weights/weight-table.ts";
-import { createScratch, expertSizes, mambaSizes, type Scratch } from "./scratch.ts";
+import type { ExpertTable, ModelTable } from "../weights/weight-table.ts";
+import { createScratch, expertSizes, mambaSizes, type Scratch, type TokenOrder } from "./scratch.ts";
 
 /** What is recorded against: the weights, and the state that the programs step. */
 export interface ForwardInputs {
@@ -18,7 +18,7 @@ export interface ForwardInputs {
   readonly pool: TensorPool;
   readonly config: ModelConfig;
   readonly weights: ModelTable<Tensor>;
-  /** Each layer's state; `undefined` for a layer without Mamba. */
+  /** Each layer's states, as many slots as the order of the tokens asks for; `undefined` for a layer without Mamba. */
   readonly state: readonly (MambaState | undefined)[];
 }
 
@@ -30,9 +30,9 @@ export interface Forward {
   readonly residual: Tensor;
   /** The embedding, then one program per layer. */
   readonly programs: readonly PreparedProgram[];
-  /** Where each layer's routes are after its program has run. */
-  readonly routes: readonly (RouteScratch | undefined)[];
-  /** Logits of the last token: the final norm and the output layer. */
+  /** Where each layer's routing is after its program has run. */
+  readonly routing: readonly (RoutingScratch | undefined)[];
+  /** Logits of the last token, or of each where each belongs to a sequence of its own: the final norm and the output layer. */
   readonly last: Head;
 }
 
@@ -44,9 +44,9 @@ export interface Head {
 }
 
 /** Records the forward pass over up to `capacity` tokens and prepares it. */
-export async function createForward(inputs: ForwardInputs, capacity: number): Promise<Forward> {
+export async function createForward(inputs: ForwardInputs, capacity: number, order: TokenOrder): Promise<Forward> {
   const { device, pool, config, weights } = inputs;
-  const scratch = createScratch(pool, config, capacity);
+  const scratch = createScratch(pool, config, capacity, order);
 
   const embed = new Program("embedding");
   recordEmbedding(embed, { out: scratch.residual, ids: scratch.ids, table: weights.embedding });
@@ -56,8 +56,11 @@ export async function createForward(inputs: ForwardInputs, capacity: number): Pr
     ids: scratch.ids,
     residual: scratch.residual,
     programs: await Promise.all([embed, ...layers].map((program) => device.prepare(program))),
-    routes: config.layers.map(({ experts }) => scratch.experts.get(experts)?.routes),
-    last: await createHead(inputs, scratch.residual, { rows: 1, lastOnly: true }),
+    routing: config.layers.map(({ experts }) => scratch.experts.get(experts)?.routing),
+    last: await createHead(inputs, scratch.residual, {
+      rows: order === "each" ? capacity : 1,
+      lastOnly: order === "sequence",
+    }),
   };
 }
 
@@ -81,32 +84,31 @@ export async function createHead(
 /** x += mamba(RMSNorm(x)), x += experts(RMSNorm(x)), or both from the same x. */
 function recordLayer({ config, weights, state }: ForwardInputs, scratch: Scratch, index: number): Program {
   const { mamba, experts } = weights.layers[index] ?? {};
-  const { residual, normed, normedExperts } = scratch;
-  const rms = { kind: "rms", epsilon: config.epsilon } as const;
+  const { residual } = scratch;
+  const { epsilon } = config;
   const program = new Program(`layer ${index}`);
 
-  // Both norms come before either mixer changes the residual stream.
-  if (mamba) program.call(norm, { out: normed, x: residual, weight: mamba.norm }, rms);
-  if (experts) program.call(norm, { out: normedExperts, x: residual, weight: experts.norm }, rms);
-
+  const expertScratch = scratch.experts.get(config.layers[index]?.experts ?? 0);
+  const expertOperands =
+    experts && expertScratch
+      ? { residual, weights: expertWeights(experts, config.gating), scratch: expertScratch, epsilon }
+      : undefined;
+  // Both mixers read the residual stream before either changes it.
+  if (expertOperands) recordExpertsUp(program, expertSizes(config), expertOperands);
   const mambaState = state[index];
   if (mamba && mambaState) {
-    const operands = { residual, x: normed, weights: mamba.mixer, state: mambaState, scratch: scratch.mamba };
-    recordMamba(program, mambaSizes(config), operands);
+    const operands = { residual, weights: { norm: mamba.norm, ...mamba.mixer }, state: mambaState, epsilon };
+    const { order, scratch: own } = scratch.mamba;
+    if (order === "each") recordMambaStep(program, mambaSizes(config), { ...operands, scratch: own });
+    else recordMambaSequence(program, mambaSizes(config), { ...operands, scratch: own });
   }
-  const expertScratch = scratch.experts.get(config.layers[index]?.experts ?? 0);
-  if (experts && expertScratch) {
-    const { router, ...matrices } = experts.mixer;
-    const gatedRouter = router && { ...router, gating: config.gating };
-    const operands = {
-      residual,
-      x: normedExperts,
-      weights: { ...matrices, router: gatedRouter },
-      scratch: expertScratch,
-    };
-    recordExperts(program, expertSizes(config), operands);
-  }
+  if (expertOperands) recordExpertsDown(program, expertOperands);
   return program;
+}
+
+function expertWeights({ norm: weight, mixer }: ExpertTable<Tensor>, gating: ModelConfig["gating"]): ExpertWeights {
+  const { router, ...matrices } = mixer;
+  return { norm: weight, ...matrices, router: router && { ...router, gating } };
 }
 
 /** The first rows of a tensor that was allocated for more. */

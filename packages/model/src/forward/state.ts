@@ -9,10 +9,10 @@ import { mambaSizes } from "./scratch.ts";
 /** The state of every layer; `undefined` for a layer without Mamba. */
 export type LayerStates = readonly (MambaState | undefined)[];
 
-/** Allocates an empty state for every Mamba layer. */
-export function createLayerStates(allocator: TensorAllocator, config: ModelConfig): LayerStates {
+/** Allocates the empty states of so many sequences for every Mamba layer. */
+export function createLayerStates(allocator: TensorAllocator, config: ModelConfig, slots = 1): LayerStates {
   return config.layers.map(({ mamba }, index) =>
-    mamba ? createMambaState(allocator, mambaSizes(config), `layer ${index}`) : undefined,
+    mamba ? createMambaState(allocator, mambaSizes(config), `layer ${index}`, slots) : undefined,
   );
 }
 

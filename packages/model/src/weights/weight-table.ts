@@ -5,7 +5,7 @@ import type { ExpertWeights, RouterWeights } from "@blackmamba/moe";
 import type { MambaWeights } from "@blackmamba/ssm";
 import type { ModelConfig } from "../config/config.ts";
 import type { LayerKind } from "../config/layer-kind.ts";
-import { matrix, stack, vector, type Weight } from "./weight.ts";
+import { matrix, smallMatrix, stack, vector, type Weight } from "./weight.ts";
 
 /** The same structure with something else in each place: `Weight` before loading, `Tensor` after. */
 type Each<W, T> = { readonly [K in keyof W]: T | Extract<W[K], undefined> };
@@ -13,13 +13,13 @@ type Each<W, T> = { readonly [K in keyof W]: T | Extract<W[K], undefined> };
 /** A Mamba mixer with its norm. */
 export interface MambaTable<T> {
   readonly norm: T;
-  readonly mixer: Each<MambaWeights, T>;
+  readonly mixer: Each<Omit<MambaWeights, "norm">, T>;
 }
 
 /** Experts with their norm. */
 export interface ExpertTable<T> {
   readonly norm: T;
-  readonly mixer: Each<Omit<ExpertWeights, "router">, T> & {
+  readonly mixer: Each<Omit<ExpertWeights, "router" | "norm">, T> & {
     readonly router?: Each<Omit<RouterWeights, "gating">, T> | undefined;
   };
 }
@@ -79,7 +79,7 @@ function mambaTable(config: ModelConfig, at: string): MambaTable<Weight>["mixer"
     conv: vector(`${at}.conv1d.weight`, [inner, 1, taps], [inner, taps]),
     convBias: vector(`${at}.conv1d.bias`, [inner]),
     xProj: matrix(`${at}.x_proj.weight`, [dtRank + 2 * state, inner]),
-    dtProj: matrix(`${at}.dt_proj.weight`, [inner, dtRank]),
+    dtProj: smallMatrix(`${at}.dt_proj.weight`, [inner, dtRank]),
     dtProjBias: vector(`${at}.dt_proj.bias`, [inner]),
     A: { ...vector(`${at}.A_log`, [inner, state]), form: "-exp" },
     D: vector(`${at}.D`, [inner]),
@@ -102,7 +102,10 @@ function expertTable(config: ModelConfig, experts: number, at: string): ExpertTa
     downBias: linearBias ? each((expert) => vector(`${expert}.linear_fc2.bias`, [hidden])) : undefined,
     router:
       experts > 1
-        ? { weight: matrix(`${at}.router.weight`, [experts, hidden]), bias: vector(`${at}.router.bias`, [experts]) }
+        ? {
+            weight: smallMatrix(`${at}.router.weight`, [experts, hidden]),
+            bias: vector(`${at}.router.bias`, [experts]),
+          }
         : undefined,
   };
 }

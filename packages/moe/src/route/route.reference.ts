@@ -10,12 +10,13 @@ export function routeReference(
   { gating }: { gating: Gating },
   tokens: number,
 ): void {
-  const experts = operands.logits.shape[1];
-  const [expert, scale, logits] = [u32(operands.expert), f32(operands.scale), f32(operands.logits)];
+  const width = operands.routes.shape[1];
+  const experts = width - 1;
+  const [expert, routes] = [u32(operands.expert), f32(operands.routes)];
   const gates = new Float32Array(experts);
 
   for (let t = 0; t < tokens; t++) {
-    const row = logits.subarray(t * experts, (t + 1) * experts);
+    const row = routes.subarray(t * width, t * width + experts);
     if (gating === "softmax") {
       const largest = row.reduce((a, b) => Math.max(a, b));
       const exp = (logit: number) => fround(Math.exp(fround(logit - largest)));
@@ -27,7 +28,7 @@ export function routeReference(
     let best = 0;
     for (let e = 1; e < experts; e++) if (gates[e] > gates[best]) best = e;
     expert[t] = best;
-    scale[t] = gates[best];
+    routes[t * width + experts] = gates[best];
   }
 }
 

@@ -9,12 +9,11 @@ const random = (gating: Gating, experts: number): Case => ({
   name: `${gating}, ${experts} experts`,
   operands: async (make) => ({
     expert: await make.poison([100], "u32"),
-    scale: await make.poison([100]),
-    logits: await make.random([100, experts], { deviation: 3 }),
+    routes: await make.random([100, experts + 1], { deviation: 3 }),
   }),
   params: { gating },
   tokens: 70,
-  outputs: ["expert", "scale"],
+  outputs: ["expert", "routes"],
 });
 
 testKernel(route, [
@@ -22,15 +21,14 @@ testKernel(route, [
     name: "sigmoid worked out by hand: the first of equal gates, also of gates that rounding makes equal",
     operands: async (make) => ({
       expert: await make.poison([4], "u32"),
-      scale: await make.poison([4]),
-      logits: await make.of([-1, 2, 2, 30, 40, 50, -20, -10, -30, 0, 0, 0], [4, 3]),
+      routes: await make.of([-1, 2, 2, 9, 30, 40, 50, 9, -20, -10, -30, 9, 0, 0, 0, 9], [4, 4]),
     }),
     params: { gating: "sigmoid" },
     tokens: 3,
-    outputs: ["expert", "scale"],
+    outputs: ["expert", "routes"],
     expected: [
       [1, 0, 1, 0xffffffff],
-      [sigmoid(2), 1, sigmoid(-10), Number.NaN],
+      [-1, 2, 2, sigmoid(2), 30, 40, 50, 1, -20, -10, -30, sigmoid(-10), 0, 0, 0, 9],
     ],
   },
   {
@@ -38,30 +36,28 @@ testKernel(route, [
     name: "sigmoid worked out by hand: gates that only float32 arithmetic makes equal",
     operands: async (make) => ({
       expert: await make.poison([2], "u32"),
-      scale: await make.poison([2]),
-      logits: await make.of([16.7, 17.5, 16.8, 17], [2, 2]),
+      routes: await make.of([16.7, 17.5, 9, 16.8, 17, 9], [2, 3]),
     }),
     params: { gating: "sigmoid" },
     tokens: 2,
-    outputs: ["expert", "scale"],
+    outputs: ["expert", "routes"],
     expected: [
       [0, 0],
-      [1, 1],
+      [16.7, 17.5, 1, 16.8, 17, 1],
     ],
   },
   {
     name: "softmax worked out by hand, with logits that would overflow",
     operands: async (make) => ({
       expert: await make.poison([2], "u32"),
-      scale: await make.poison([2]),
-      logits: await make.of([0, Math.log(3), 0, 200, 100, 200], [2, 3]),
+      routes: await make.of([0, Math.log(3), 0, 9, 200, 100, 200, 9], [2, 4]),
     }),
     params: { gating: "softmax" },
     tokens: 2,
-    outputs: ["expert", "scale"],
+    outputs: ["expert", "routes"],
     expected: [
       [1, 0],
-      [0.6, 0.5],
+      [0, Math.log(3), 0, 0.6, 200, 100, 200, 0.5],
     ],
   },
   random("sigmoid", 2),

@@ -1,6 +1,6 @@
 /**
- * gate[t] = sigmoid(logits[t])   or   softmax(logits[t])
- * expert[t] = argmax(gate[t]), the first of equal values;   scale[t] = gate[t, expert[t]]
+ * gate[t] = sigmoid(routes[t, :experts])   or   softmax(routes[t, :experts])
+ * expert[t] = argmax(gate[t]), the first of equal values;   routes[t, experts] = gate[t, expert[t]]
  */
 import { expectOperand } from "@blackmamba/kernels";
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
@@ -11,10 +11,8 @@ import { routeShader } from "./route.wgsl.ts";
 export type RouteOperands = {
   /** u32 [tokens] */
   readonly expert: Tensor;
-  /** f32 [tokens] */
-  readonly scale: Tensor;
-  /** f32 [tokens, experts] */
-  readonly logits: Tensor;
+  /** f32 [tokens, experts + 1]: the router's logits; the chosen expert's gate is written behind them */
+  readonly routes: Tensor;
 };
 
 /** How a router's logits become gates. */
@@ -24,10 +22,9 @@ export type Gating = "sigmoid" | "softmax";
 export const route = defineKernel<RouteOperands, { readonly gating: Gating }>({
   name: "route",
 
-  check({ expert, scale, logits }) {
-    expectOperand("route", "logits", logits, ["f32"], [undefined, undefined]);
-    expectOperand("route", "expert", expert, ["u32"], [logits.shape[0]]);
-    expectOperand("route", "scale", scale, ["f32"], [logits.shape[0]]);
+  check({ expert, routes }) {
+    expectOperand("route", "routes", routes, ["f32"], [undefined, undefined]);
+    expectOperand("route", "expert", expert, ["u32"], [routes.shape[0]]);
   },
 
   shader: routeShader,

@@ -7,15 +7,14 @@ import type { Gating, RouteOperands } from "./route.ts";
 
 const WORKGROUP_SIZE = 64;
 
-export function routeShader({ expert, scale, logits }: RouteOperands, { gating }: { gating: Gating }): Shader {
-  const experts = logits.shape[1];
+export function routeShader({ expert, routes }: RouteOperands, { gating }: { gating: Gating }): Shader {
+  const experts = routes.shape[1] - 1;
   const gate = (e: string) =>
-    gating === "softmax" ? `exp(logits[start + ${e}] - largest) / sum` : `sigmoid(logits[start + ${e}])`;
+    gating === "softmax" ? `exp(routes[start + ${e}] - largest) / sum` : `sigmoid(routes[start + ${e}])`;
   return {
     bindings: [
       { name: "expert", tensor: expert, access: "read_write", type: "array<u32>" },
-      { name: "scale", tensor: scale, access: "read_write", type: "array<f32>" },
-      { name: "logits", tensor: logits, access: "read", type: "array<f32>" },
+      { name: "routes", tensor: routes, access: "read_write", type: "array<f32>" },
     ],
     code: `${SIGMOID}
 
@@ -23,13 +22,13 @@ export function routeShader({ expert, scale, logits }: RouteOperands, { gating }
 fn main(${MAIN_PARAMETERS}) {
   let t = ${WORKGROUP_INDEX} * ${WORKGROUP_SIZE}u + thread;
   if (t >= run.tokens) { return; }
-  let start = t * ${experts}u;
+  let start = t * ${experts + 1}u;
   ${
     gating === "softmax"
-      ? `var largest = logits[start];
-  for (var e = 1u; e < ${experts}u; e++) { largest = max(largest, logits[start + e]); }
+      ? `var largest = routes[start];
+  for (var e = 1u; e < ${experts}u; e++) { largest = max(largest, routes[start + e]); }
   var sum = 0.0;
-  for (var e = 0u; e < ${experts}u; e++) { sum += exp(logits[start + e] - largest); }`
+  for (var e = 0u; e < ${experts}u; e++) { sum += exp(routes[start + e] - largest); }`
       : ""
   }
   // Gates are compared, not logits: two logits may share a gate once it is rounded, and then the first expert is taken.
@@ -43,7 +42,7 @@ fn main(${MAIN_PARAMETERS}) {
     }
   }
   expert[t] = best;
-  scale[t] = best_gate;
+  routes[start + ${experts}u] = best_gate;
 }`,
     workgroups: (tokens) => spread(Math.ceil(tokens / WORKGROUP_SIZE)),
   };

@@ -121,7 +121,7 @@ export class WebGpuDevice implements Device {
     if (this.#disposed) throw new DisposedError("WebGPU device");
     const layout = storageLayout(dtype, shape);
     const byteLength = Math.max(layout.byteLength, 4);
-    const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.limits;
+    const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = this.gpu.limits;
     if (byteLength > maxBufferSize) {
       throw new OutOfMemoryError(`${label}: ${byteLength} bytes, this device allows ${maxBufferSize} in one buffer`);
     }
@@ -141,6 +141,7 @@ export class WebGpuDevice implements Device {
       buffer,
       byteLength,
       maxOperandByteLength: maxStorageBufferBindingSize,
+      maxOperands: maxStorageBuffersPerShaderStage,
       dispose: () => {
         if (!live) return;
         live = false;

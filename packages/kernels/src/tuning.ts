@@ -1,0 +1,57 @@
+/**
+ * How the matrix kernels divide their work: every rule that was found by measuring, in one place. What was measured is in
+ * docs/performance.md. Results never depend on what is chosen here, beyond rounding.
+ */
+import type { AdapterTraits } from "@blackmamba/tensor";
+
+/** How a matrix-vector product is divided over threads; see `wgsl/mat-vec.ts`. */
+export interface MatVecShape {
+  /** Threads that share a row, each taking every so many-th chunk of it. A power of two. */
+  readonly lanes: number;
+  /** Results (of one token) that the same lanes make at a time: what they read of the vector serves all of these. */
+  readonly outputs: number;
+  /** Groups of lanes in a workgroup. */
+  readonly groups: number;
+}
+
+/** The sizes of a matrix-vector product. */
+export interface MatVecSizes {
+  /** Length of a row in chunks; see `wgsl/chunks.ts`. */
+  readonly chunks: number;
+  /** Results per token. */
+  readonly outputs: number;
+  /** Rows of the matrix that make one result: 2 where a gate has a row of its own. */
+  readonly rowsPerOutput: number;
+  /** Tokens that are multiplied at a time. */
+  readonly tokens: number;
+}
+
+/** Rows shorter than so many chunks per lane leave lanes idle. */
+const MIN_CHUNKS_PER_LANE = 2;
+
+/** The shape for these sizes on this adapter. */
+export function matVecShape(
+  { chunks, outputs, rowsPerOutput, tokens }: MatVecSizes,
+  traits: AdapterTraits,
+): MatVecShape {
+  // An emulated GPU runs lanes one after another, and barriers cost dearly: one lane takes a whole row.
+  if (traits.software) return { lanes: 1, outputs: 1, groups: 64 };
+  // Few rows: several subgroups to each, or most of the GPU stays idle.
+  let lanes = outputs <= 512 ? 128 : outputs <= 2048 ? 64 : 32;
+  while (lanes > 1 && chunks < lanes * MIN_CHUNKS_PER_LANE) lanes /= 2;
+  const rows = tokens > 1 ? 4 : outputs > 16_384 ? 4 : outputs * rowsPerOutput > 4096 ? 2 : 1;
+  return { lanes, outputs: Math.max(1, rows / rowsPerOutput), groups: Math.max(1, 128 / lanes) };
+}
+
+/** Up to so many tokens, rows are multiplied one by one with all of them; beyond, in tiles of rows and tokens. */
+export const MAX_MAT_VEC_TOKENS = 64;
+
+/** Tokens that one workgroup multiplies its rows with: as many as leave registers for the sums. */
+export function matVecTokens(capacity: number, { software }: AdapterTraits): number {
+  return software ? 1 : Math.min(8, 2 ** Math.ceil(Math.log2(capacity)));
+}
+
+/** Threads that share a channel of the state-space model, each with some of its states; a power of two. */
+export function scanLanes(states: number, { software }: AdapterTraits): number {
+  return software ? 1 : Math.min(16, 2 ** Math.floor(Math.log2(states)));
+}

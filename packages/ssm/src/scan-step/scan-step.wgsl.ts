@@ -1,0 +1,68 @@
+/**
+ * Several lanes to a channel: each takes a part of the time step's projection, then some of the states. A channel's values are
+ * read and written by its own lanes alone, so the result can take the place of the input.
+ */
+import { buffers, laneSum, loader, SILU, SOFTPLUS, scanLanes } from "@blackmamba/kernels";
+import type { AdapterTraits, Shader } from "@blackmamba/tensor";
+import type { ScanStepOperands } from "./scan-step.ts";
+
+const WORKGROUP_SIZE = 64;
+
+export function scanStepShader(operands: ScanStepOperands, _: unknown, traits: AdapterTraits): Shader {
+  const { u, z, lowRank, B, C, dtProj, dtBias, A, D, state } = operands;
+  const [capacity, inner] = u.shape;
+  const states = A.shape[1];
+  const dtRank = lowRank.shape[1];
+  const lanes = scanLanes(states, traits);
+  const channels = WORKGROUP_SIZE / lanes;
+  const addUp = laneSum(traits, lanes, WORKGROUP_SIZE, "f32");
+  const projection = loader("dt_proj", dtProj);
+  const { bindings, at } = buffers({ u, z, low: lowRank, B, C, dt_bias: dtBias, A, D, state }, ["u", "state"]);
+  const own = Array.from({ length: Math.ceil(states / lanes) }, (_, i) => i);
+  const n = (i: number) => `(lane + ${i * lanes}u)`;
+  // With lanes that have one state fewer than others, those past the end count as zero.
+  const isUneven = states % lanes > 0;
+  const guarded = (i: number, value: string) =>
+    isUneven && i === own.length - 1 ? `select(0.0, ${value}, ${n(i)} < ${states}u)` : value;
+  const safe = (i: number) => (isUneven && i === own.length - 1 ? `min(${n(i)}, ${states - 1}u)` : n(i));
+  const low = [0, 1, 2, 3].map((i) => {
+    const value = at("low", "token", `k + ${i}u`);
+    return dtRank % 4 === 0 || i === 0
+      ? value
+      : `select(0.0, ${at("low", "token", `min(k + ${i}u, ${dtRank - 1}u)`)}, k + ${i}u < ${dtRank}u)`;
+  });
+  return {
+    bindings: [...bindings, ...projection.bindings],
+    enables: addUp.enables,
+    code: `${SILU}
+${SOFTPLUS}
+${projection.code}
+${addUp.code}
+
+@compute @workgroup_size(${WORKGROUP_SIZE})
+fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let token = workgroup_id.y;
+  let lane = thread % ${lanes}u;
+  let channel = workgroup_id.x * ${channels}u + thread / ${lanes}u;
+  // Past the last channel lanes repeat it and store nothing: sums are taken together.
+  let d = min(channel, ${inner - 1}u);
+  let stores = channel < ${inner}u && token < run.tokens;
+  let input = ${at("u", "token", "d")};
+  let gate = ${at("z", "token", "d")};
+  let own = (token * ${inner}u + d) * ${states}u;
+  ${own.map((i) => `let a${i} = A[d * ${states}u + ${safe(i)}]; let s${i} = state[own + ${safe(i)}]; let b${i} = ${at("B", "token", safe(i))}; let c${i} = ${guarded(i, at("C", "token", safe(i)))};`).join("\n  ")}
+  var part = 0.0;
+  for (var k = lane * 4u; k < ${dtRank}u; k += ${4 * lanes}u) {
+    part += dot(dt_proj4(d, k), vec4<f32>(${low.join(", ")}));
+  }
+  let dt = softplus(lane_sum(part, thread) + dt_bias[d]);
+  var y = 0.0;
+  ${own.map((i) => `let n${i} = fma(exp(dt * a${i}), s${i}, dt * input * b${i}); y = fma(n${i}, c${i}, y);`).join("\n  ")}
+  y = lane_sum(y, thread);
+  if (!stores) { return; }
+  ${own.map((i) => `${isUneven && i === own.length - 1 ? `if (${n(i)} < ${states}u) ` : ""}{ state[own + ${n(i)}] = n${i}; }`).join("\n  ")}
+  if (lane == 0u) { ${at("u", "token", "d")} = fma(D[d], input, y) * silu(gate); }
+}`,
+    workgroups: (tokens) => [Math.ceil(inner / channels), Math.min(tokens, capacity), 1],
+  };
+}
