@@ -1,9 +1,17 @@
 /**
  * The model: loads a checkpoint onto a device, computes logits, generates text.
  */
-import { type Device, type DeviceChoice, DisposedError, selectDevice, type Tensor } from "@blackmamba/tensor";
+import {
+  type Device,
+  type DeviceChoice,
+  DisposedError,
+  type QuantizedDType,
+  type SelectedDevice,
+  selectDevice,
+  type Tensor,
+} from "@blackmamba/tensor";
 import type { Tokenizer } from "@blackmamba/tokenizer";
-import type { ModelConfig } from "./config/config.ts";
+import { type ModelConfig, parseConfig } from "./config/config.ts";
 import { NoTokenizerError, OptionError, PromptError } from "./errors.ts";
 import { checkIds, Engine } from "./forward/engine.ts";
 import { type GeneratedToken, type GenerateOptions, generateTokens } from "./generate/generate.ts";
@@ -12,6 +20,8 @@ import { countParameters, type ParameterCount } from "./parameters.ts";
 import { type ModelSource, openModel } from "./source.ts";
 import { type Trace, traceForward } from "./trace.ts";
 import { disposeWeights, type LoadProgress, loadWeights, presentWeights } from "./weights/load-weights.ts";
+import { type MakeWeight, madeWeights, makeWeights } from "./weights/make-weights.ts";
+import { checkQuantize, quantizedWeights } from "./weights/quantized-weights.ts";
 import { type ModelTable, weightTable } from "./weights/weight-table.ts";
 
 /** Options of {@link BlackMamba.load}. */
@@ -21,10 +31,24 @@ export interface LoadOptions {
    * the model, and several models may share it.
    */
   readonly device?: DeviceChoice | Device | undefined;
+  /**
+   * Quantises the large matrices while they are loaded, to about a half (`"q8_0"`) or a quarter (`"q4_0"`) of bf16's bytes.
+   * Routers, `dt_proj`, convolutions, A, D, norms and biases stay as they are, and so does what is as small already. By
+   * default every matrix stays in the checkpoint's own type.
+   */
+  readonly quantize?: QuantizedDType | undefined;
   /** Ends loading; the promise rejects with the signal's reason, and nothing stays allocated. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each tensor. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+}
+
+/** Options of {@link BlackMamba.create}. */
+export interface CreateOptions extends Pick<LoadOptions, "device" | "signal"> {
+  /** `config.json`, parsed. */
+  readonly config: object;
+  /** Called for each weight in turn. */
+  readonly makeWeight: MakeWeight;
 }
 
 /** Options of {@link BlackMamba.logits} and {@link BlackMamba.trace}. */
@@ -80,19 +104,17 @@ export class BlackMamba {
    */
   static async load(
     source: ModelSource,
-    { device = "auto", signal, onProgress }: LoadOptions = {},
+    { device = "auto", quantize, signal, onProgress }: LoadOptions = {},
   ): Promise<BlackMamba> {
     signal?.throwIfAborted();
+    checkQuantize(quantize);
     const { config, checkpoint, tokenizer } = await openModel(source, signal);
     try {
-      const ownsDevice = typeof device === "string";
-      if (!ownsDevice && typeof device?.createTensor !== "function") {
-        throw new OptionError("device", '"auto", "webgpu", "cpu" or a device', device);
-      }
-      const selected = ownsDevice ? await selectDevice(device) : { device, reason: `${device.kind}: as given` };
+      const { ownsDevice, ...selected } = await openDevice(device);
       try {
         const table = weightTable(config);
-        const weights = await loadWeights(selected.device, checkpoint, table, { signal, onProgress });
+        const stored = quantize ? quantizedWeights(checkpoint, table, quantize) : checkpoint;
+        const weights = await loadWeights(selected.device, stored, table, { signal, onProgress });
         const parameters = countParameters(presentWeights(checkpoint, table));
         const parts = { config, tokenizer, device: selected.device, deviceReason: selected.reason, parameters };
         try {
@@ -107,6 +129,39 @@ export class BlackMamba {
       }
     } finally {
       await checkpoint.close();
+    }
+  }
+
+  /**
+   * Makes a model without a file: of any shape, with weights that the caller makes on the device. It has no tokenizer, so
+   * prompts are ids.
+   *
+   * @throws ModelConfigError, ModelWeightsError, NoDeviceError
+   */
+  static async create({ config: json, makeWeight, device = "auto", signal }: CreateOptions): Promise<BlackMamba> {
+    signal?.throwIfAborted();
+    const config = parseConfig(json, "config");
+    const { ownsDevice, ...selected } = await openDevice(device);
+    try {
+      const table = weightTable(config);
+      const weights = await makeWeights(selected.device, table, makeWeight, signal);
+      const parameters = countParameters(madeWeights(table));
+      const parts = {
+        config,
+        tokenizer: undefined,
+        device: selected.device,
+        deviceReason: selected.reason,
+        parameters,
+      };
+      try {
+        return new BlackMamba(parts, weights, ownsDevice);
+      } catch (error) {
+        disposeWeights(weights);
+        throw error;
+      }
+    } catch (error) {
+      if (ownsDevice) await selected.device.dispose();
+      throw error;
     }
   }
 
@@ -204,4 +259,13 @@ export class BlackMamba {
   #assertUsable(): void {
     if (this.#disposed) throw new DisposedError("model");
   }
+}
+
+/** The device that was asked for by name, or given; one that was opened here belongs to the model. */
+async function openDevice(device: DeviceChoice | Device): Promise<SelectedDevice & { readonly ownsDevice: boolean }> {
+  if (typeof device === "string") return { ...(await selectDevice(device)), ownsDevice: true };
+  if (typeof device?.createTensor !== "function") {
+    throw new OptionError("device", '"auto", "webgpu", "cpu" or a device', device);
+  }
+  return { device, reason: `${device.kind}: as given`, ownsDevice: false };
 }

@@ -56,8 +56,6 @@ export async function describeModel(
       stored(weights).reduce((sum, tensor) => sum + byteLength(tensor), 0);
 
     const all = presentWeights(checkpoint, table);
-    const dtypes: Record<string, number> = {};
-    for (const { dtype } of stored(all)) dtypes[dtype] = (dtypes[dtype] ?? 0) + 1;
     return {
       name,
       config,
@@ -75,11 +73,18 @@ export async function describeModel(
           byteLength: bytesOf(weights),
         };
       }),
-      dtypes,
+      dtypes: countDTypes(stored(all)),
       weightsName: checkpoint.name,
       hasTokenizer: tokenizer !== undefined,
     };
   } finally {
     await checkpoint.close();
   }
+}
+
+/** How many tensors have each dtype. */
+export function countDTypes(tensors: readonly CheckpointTensor[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { dtype } of tensors) counts[dtype] = (counts[dtype] ?? 0) + 1;
+  return counts;
 }

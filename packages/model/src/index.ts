@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 
+export type { WriteProgress } from "@blackmamba/checkpoint";
 export {
   CodedError,
   createCpuDevice,
@@ -12,13 +13,15 @@ export {
   type DeviceChoice,
   type DeviceListing,
   listDevices,
+  type QuantizedDType,
   type SelectedDevice,
   selectDevice,
 } from "@blackmamba/tensor";
 export type { Tokenizer } from "@blackmamba/tokenizer";
-export { BlackMamba, type ForwardOptions, type LoadOptions } from "./blackmamba.ts";
+export { BlackMamba, type CreateOptions, type ForwardOptions, type LoadOptions } from "./blackmamba.ts";
 export { type ModelConfig, parseConfig } from "./config/config.ts";
 export type { LayerKind } from "./config/layer-kind.ts";
+export { type ConvertedWeights, type ConvertOptions, convertWeights } from "./convert-weights.ts";
 export { describeModel, type LayerDescription, type ModelDescription } from "./describe.ts";
 export {
   ModelConfigError,
@@ -37,3 +40,4 @@ export type { ParameterCount } from "./parameters.ts";
 export type { ModelParts, ModelSource } from "./source.ts";
 export type { LayerTrace, RouteTrace, Trace } from "./trace.ts";
 export type { LoadProgress } from "./weights/load-weights.ts";
+export type { MakeWeight, WeightRequest } from "./weights/make-weights.ts";

@@ -7,6 +7,7 @@ import { randomNumbers } from "@blackmamba/testing";
 import { parseConfig } from "../config/config.ts";
 import type { ModelParts } from "../source.ts";
 import { weightsOf, weightTable } from "../weights/weight-table.ts";
+import { memorySink } from "./memory-sink.ts";
 import type { PlainConfig } from "./plain-model.ts";
 
 /** A model's files, and the values its weights have once rounded to the file's type. */
@@ -62,13 +63,7 @@ function initial(name: string, random: number, inputs: number): number {
 }
 
 async function writeToMemory(tensors: ReturnType<typeof tensorFromBytes>[]): Promise<Blob> {
-  const pieces: BlobPart[] = [];
-  await writeSafetensors(tensors, {
-    write: async (bytes) => {
-      pieces.push(bytes.slice());
-    },
-    close: async () => {},
-    abort: async () => {},
-  });
-  return new Blob(pieces);
+  const sink = memorySink();
+  await writeSafetensors(tensors, sink);
+  return sink.blob();
 }

@@ -18,16 +18,23 @@ export interface Weight {
   readonly form: "stored" | "f32" | "-exp";
   /** Whether the checkpoint may lack it. */
   readonly optional: boolean;
+  /** Whether it may become `q8_0` or `q4_0`: the large matrices, which are most of the bytes. */
+  readonly quantizable: boolean;
 }
 
-/** A matrix, or anything else that stays in the checkpoint's own type. */
+/** A matrix: it stays in the checkpoint's own type, or is quantised. */
 export function matrix(name: string, shape: readonly number[]): Weight {
-  return { names: [name], shape, deviceShape: shape, form: "stored", optional: false };
+  return { names: [name], shape, deviceShape: shape, form: "stored", optional: false, quantizable: true };
+}
+
+/** A small matrix, whose errors would weigh more than its bytes. It stays in the checkpoint's own type. */
+export function smallMatrix(name: string, shape: readonly number[]): Weight {
+  return { ...matrix(name, shape), quantizable: false };
 }
 
 /** A small weight, widened to f32. `deviceShape` where the checkpoint has dimensions of size 1 in between. */
 export function vector(name: string, shape: readonly number[], deviceShape = shape): Weight {
-  return { names: [name], shape, deviceShape, form: "f32", optional: false };
+  return { names: [name], shape, deviceShape, form: "f32", optional: false, quantizable: false };
 }
 
 /** The same weight of several experts, stacked along a new first dimension. */
