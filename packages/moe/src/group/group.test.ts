@@ -32,6 +32,7 @@ testKernel(group, [
     expected: [[0, 2, 3, 3, 5, 1, 4, 3, 0, 2, 0xffffffff]],
   },
   random(8, 300),
+  random(7, 65),
   random(3, 1),
   // More boundaries than tokens.
   random(100, 20),
