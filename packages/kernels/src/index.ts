@@ -14,6 +14,7 @@ export { MAX_MAT_VEC_TOKENS, matVecTokens, scanLanes } from "./tuning.ts";
 export { type Buffers, buffers } from "./wgsl/buffers.ts";
 export { type ChunkLoader, chunkLoader } from "./wgsl/chunks.ts";
 export { type LaneSum, laneSum } from "./wgsl/lane-sum.ts";
+export { addressOf, strideOf } from "./wasm/module.ts";
 export { type Loader, loader } from "./wgsl/load.ts";
 export {
   type FoldedNorm,

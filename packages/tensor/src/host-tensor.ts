@@ -19,10 +19,14 @@ export interface HostTensor {
   readonly scales?: Uint16Array;
 }
 
-/** Views a tensor whose storage is the given buffer. */
-export function hostTensor(tensor: Tensor, buffer: ArrayBufferLike): HostTensor {
+/**
+ * Views a tensor whose storage is in the given buffer.
+ *
+ * @param start - where in the buffer the storage starts, in bytes. Default 0
+ */
+export function hostTensor(tensor: Tensor, buffer: ArrayBufferLike, start = 0): HostTensor {
   const { label, dtype, shape, offset, rowStride, values } = tensor;
-  const range = [buffer, values.byteOffset] as const;
+  const range = [buffer, start + values.byteOffset] as const;
   const view = { label, dtype, shape, offset, rowStride };
   switch (dtype) {
     case "f32":
@@ -33,14 +37,14 @@ export function hostTensor(tensor: Tensor, buffer: ArrayBufferLike): HostTensor 
     case "bf16":
       return { ...view, values: new Uint16Array(...range, values.byteLength / 2) };
     case "q8_0":
-      return { ...view, values: new Int8Array(...range, values.byteLength), scales: scalesOf(tensor, buffer) };
+      return { ...view, values: new Int8Array(...range, values.byteLength), scales: scalesOf(tensor, buffer, start) };
     case "q4_0":
-      return { ...view, values: new Uint8Array(...range, values.byteLength), scales: scalesOf(tensor, buffer) };
+      return { ...view, values: new Uint8Array(...range, values.byteLength), scales: scalesOf(tensor, buffer, start) };
   }
 }
 
-function scalesOf({ scales }: Tensor, buffer: ArrayBufferLike): Uint16Array {
-  return new Uint16Array(buffer, scales?.byteOffset, (scales?.byteLength ?? 0) / 2);
+function scalesOf({ scales }: Tensor, buffer: ArrayBufferLike, start: number): Uint16Array {
+  return new Uint16Array(buffer, start + (scales?.byteOffset ?? 0), (scales?.byteLength ?? 0) / 2);
 }
 
 /** The elements of an f32 tensor, from its storage's start: index with `offset` and `rowStride`. */

@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { CpuDevice, type CpuDeviceOptions, createCpuDevice } from "./cpu/cpu-device.ts";
+export { SCRATCH_BYTE_LENGTH, type TaskId, type WasmEngine, type WasmModule } from "./cpu/wasm-engine.ts";
 export type { Device, KernelTime, PreparedProgram, RunOptions, TensorAllocator } from "./device.ts";
 export {
   type ByteRange,

@@ -1,6 +1,7 @@
 /**
  * What a kernel is: one operation, written once as a shader and once as plain loops. Nothing here runs anything.
  */
+import type { WasmEngine } from "./cpu/wasm-engine.ts";
 import type { HostTensor } from "./host-tensor.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -59,6 +60,12 @@ export interface Kernel<O extends Operands, P> {
   reference(operands: HostOperands<O>, params: P, tokens: number): void;
   /** A faster twin of the reference for the CPU device, where plain loops are too slow. */
   cpu?(operands: HostOperands<O>, params: P, tokens: number): void;
+  /**
+   * The CPU device's fastest twin, in WebAssembly: binds the operands, all of which lie in the engine's memory.
+   *
+   * @returns runs the call for so many tokens; undefined where these sizes or types are better left to the others
+   */
+  wasm?(operands: HostOperands<O>, params: P, engine: WasmEngine): ((tokens: number) => void) | undefined;
 }
 
 /** One recorded use of a kernel. */
@@ -69,8 +76,12 @@ export interface KernelCall {
   shader(traits: AdapterTraits): Shader;
   /** The plain loops, over operands as `view` gives them: runs the call for so many tokens. */
   reference(view: (tensor: Tensor) => HostTensor): (tokens: number) => void;
-  /** What the CPU device runs: the twin, or the plain loops where there is none. */
+  /** The plain twin, or the plain loops where there is none. */
   cpu(view: (tensor: Tensor) => HostTensor): (tokens: number) => void;
+  /** The twin in WebAssembly, where there is one, for operands that all lie in the engine's memory. */
+  wasm(view: (tensor: Tensor) => HostTensor, engine: WasmEngine): ((tokens: number) => void) | undefined;
+  /** All tensors of the call. */
+  readonly tensors: readonly Tensor[];
 }
 
 /** Defines a kernel; the operands' and parameters' types follow from the definition. */

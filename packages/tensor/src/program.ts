@@ -33,6 +33,8 @@ export class Program {
         const host = viewAll(operands, view);
         return (tokens) => (kernel.cpu ?? kernel.reference)(host, params, tokens);
       },
+      wasm: (view, engine) => kernel.wasm?.(viewAll(operands, view), params, engine),
+      tensors: Object.values<Tensor | undefined>(operands).filter((tensor) => tensor !== undefined),
     });
   }
 }

@@ -26,13 +26,20 @@ export function testDevices(): TestDevice[] {
 }
 
 /**
- * As {@link testDevices}, and twice more WebGPU with the shaders that hardware GPUs get, with and without subgroups: an
- * emulated adapter runs those too, only slower.
+ * As {@link testDevices}, and once more the CPU in plain TypeScript, and on three threads, which a machine with one processor
+ * can have too; and twice more WebGPU with the shaders that hardware GPUs get, with and without subgroups: an emulated adapter
+ * runs those too, only slower.
  */
 export function testDeviceVariants(): TestDevice[] {
   const devices = testDevices();
+  const cpus = devices.some(({ label }) => label === "cpu")
+    ? [
+        { label: "cpu, plain TypeScript", open: once(async () => createCpuDevice({ plain: true })) },
+        { label: "cpu, three threads", open: once(async () => createCpuDevice({ threads: 3 })) },
+      ]
+    : [];
   const webgpu = devices.find(({ label }) => label === "webgpu");
-  if (!webgpu) return devices;
+  if (!webgpu) return [...devices, ...cpus];
   const variant = (label: string, subgroups: boolean): TestDevice => ({
     label,
     open: once(async () => {
@@ -43,6 +50,7 @@ export function testDeviceVariants(): TestDevice[] {
   });
   return [
     ...devices,
+    ...cpus,
     variant("webgpu, hardware shaders", true),
     variant("webgpu, hardware shaders without subgroups", false),
   ];

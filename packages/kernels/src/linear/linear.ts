@@ -13,6 +13,7 @@ import { gemm } from "./gemm.wgsl.ts";
 import { gemv } from "./gemv.wgsl.ts";
 import { linearCpu } from "./linear.cpu.ts";
 import { linearReference } from "./linear.reference.ts";
+import { linearWasm } from "./linear.wasm.ts";
 
 /** Operands of {@link linear}. */
 export type LinearOperands = {
@@ -94,6 +95,7 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
 
   reference: linearReference,
   cpu: linearCpu,
+  wasm: linearWasm,
 });
 
 /**

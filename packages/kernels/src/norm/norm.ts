@@ -5,6 +5,7 @@
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { expectOperand } from "../check.ts";
 import { normReference } from "./norm.reference.ts";
+import { normWasm } from "./norm.wasm.ts";
 import { normShader } from "./norm.wgsl.ts";
 
 /** Operands of {@link norm}. */
@@ -41,4 +42,5 @@ export const norm = defineKernel<NormOperands, NormParams>({
 
   shader: normShader,
   reference: normReference,
+  wasm: normWasm,
 });

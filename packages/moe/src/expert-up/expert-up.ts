@@ -11,6 +11,7 @@ import { expectOperand, WEIGHT_DTYPES } from "@blackmamba/kernels";
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import type { Gating } from "../route/route.ts";
 import { expertUpCpu, expertUpReference } from "./expert-up.reference.ts";
+import { expertUpWasm } from "./expert-up.wasm.ts";
 import { expertUpShader } from "./expert-up.wgsl.ts";
 
 /** Operands of {@link expertUp}. */
@@ -67,4 +68,5 @@ export const expertUp = defineKernel<ExpertUpOperands, ExpertUpParams>({
   shader: expertUpShader,
   reference: expertUpReference,
   cpu: expertUpCpu,
+  wasm: expertUpWasm,
 });

@@ -7,6 +7,7 @@
 import { expectOperand } from "@blackmamba/kernels";
 import { defineKernel, ShapeError, type Tensor } from "@blackmamba/tensor";
 import { causalConvReference } from "./causal-conv.reference.ts";
+import { causalConvWasm } from "./causal-conv.wasm.ts";
 import { causalConvShader } from "./causal-conv.wgsl.ts";
 
 /** Operands of {@link causalConv}. */
@@ -44,4 +45,5 @@ export const causalConv = defineKernel<CausalConvOperands>({
 
   shader: causalConvShader,
   reference: causalConvReference,
+  wasm: causalConvWasm,
 });

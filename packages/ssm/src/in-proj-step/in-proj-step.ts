@@ -10,6 +10,7 @@
 import { expectOperand } from "@blackmamba/kernels";
 import { defineKernel, ShapeError, type Tensor } from "@blackmamba/tensor";
 import { inProjStepCpu, inProjStepReference } from "./in-proj-step.reference.ts";
+import { inProjStepWasm } from "./in-proj-step.wasm.ts";
 import { inProjStepShader } from "./in-proj-step.wgsl.ts";
 
 /** Operands of {@link inProjStep}. */
@@ -66,4 +67,5 @@ export const inProjStep = defineKernel<InProjStepOperands, InProjStepParams>({
   shader: inProjStepShader,
   reference: inProjStepReference,
   cpu: inProjStepCpu,
+  wasm: inProjStepWasm,
 });

@@ -9,6 +9,7 @@
 import { expectOperand, WEIGHT_DTYPES } from "@blackmamba/kernels";
 import { defineKernel, ShapeError, type Tensor } from "@blackmamba/tensor";
 import { scanStepReference } from "./scan-step.reference.ts";
+import { scanStepWasm } from "./scan-step.wasm.ts";
 import { scanStepShader } from "./scan-step.wgsl.ts";
 
 /** Operands of {@link scanStep}. */
@@ -61,4 +62,5 @@ export const scanStep = defineKernel<ScanStepOperands>({
 
   shader: scanStepShader,
   reference: scanStepReference,
+  wasm: scanStepWasm,
 });

@@ -7,6 +7,7 @@
 import { expectOperand } from "@blackmamba/kernels";
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { selectiveScanReference } from "./selective-scan.reference.ts";
+import { selectiveScanWasm } from "./selective-scan.wasm.ts";
 import { selectiveScanShader } from "./selective-scan.wgsl.ts";
 
 /** Operands of {@link selectiveScan}. */
@@ -53,4 +54,5 @@ export const selectiveScan = defineKernel<SelectiveScanOperands>({
 
   shader: selectiveScanShader,
   reference: selectiveScanReference,
+  wasm: selectiveScanWasm,
 });

@@ -1,11 +1,13 @@
 /**
- * The device for machines without a GPU: runs each kernel's plain TypeScript.
+ * The device for machines without a GPU: runs each kernel's WebAssembly, on all threads, or its plain TypeScript where it has
+ * none, or the host allows none.
  */
 
 import type { Device, KernelTime, PreparedProgram, RunOptions } from "../device.ts";
 import { type DType, storageLayout } from "../dtype.ts";
 import { type DeviceLostError, DisposedError, OutOfMemoryError, ShapeError } from "../errors.ts";
-import { f32, hostTensor, u32 } from "../host-tensor.ts";
+import { f32, type HostTensor, hostTensor, u32 } from "../host-tensor.ts";
+import type { KernelCall } from "../kernel.ts";
 import type { Program } from "../program.ts";
 import {
   requireRange,
@@ -16,30 +18,39 @@ import {
   type Tensor,
   tensorOf,
 } from "../tensor.ts";
+import { ThreadedWasmEngine } from "./wasm-engine.ts";
+import { reserveWasmMemory, WasmMemory } from "./wasm-memory.ts";
 
 /** How long a run may keep the event loop waiting: short enough for Ctrl-C and a progress bar to feel immediate. */
 const MAX_BLOCKED_MS = 30;
 
+/** A tensor's bytes: a block of the WebAssembly memory, or an ArrayBuffer of its own. */
 class CpuStorage implements Storage {
   readonly byteLength: number;
   readonly maxOperandByteLength = Number.POSITIVE_INFINITY;
-  #buffer: ArrayBuffer | undefined;
+  readonly maxOperands = Number.POSITIVE_INFINITY;
+  /** Where it starts in the WebAssembly memory; undefined for an ArrayBuffer. */
+  readonly address: number | undefined;
+  #memory: WasmMemory | ArrayBuffer | undefined;
   readonly #onDispose: (byteLength: number) => void;
 
-  constructor(byteLength: number, onDispose: (byteLength: number) => void) {
-    this.#buffer = new ArrayBuffer(byteLength);
+  constructor(byteLength: number, wasm: WasmMemory | undefined, onDispose: (byteLength: number) => void) {
+    this.address = wasm?.allocate(byteLength);
+    this.#memory = this.address === undefined ? new ArrayBuffer(byteLength) : wasm;
     this.byteLength = byteLength;
     this.#onDispose = onDispose;
   }
 
-  get buffer(): ArrayBuffer {
-    if (!this.#buffer) throw new DisposedError("tensor");
-    return this.#buffer;
+  /** What the bytes are in, from `address` on. */
+  get buffer(): ArrayBufferLike {
+    if (!this.#memory) throw new DisposedError("tensor");
+    return this.#memory instanceof WasmMemory ? this.#memory.buffer : this.#memory;
   }
 
   dispose(): void {
-    if (!this.#buffer) return;
-    this.#buffer = undefined;
+    if (!this.#memory) return;
+    if (this.#memory instanceof WasmMemory) this.#memory.free(this.address as number, this.byteLength);
+    this.#memory = undefined;
     this.#onDispose(this.byteLength);
   }
 }
@@ -52,20 +63,34 @@ interface CpuProgram extends PreparedProgram {
 export interface CpuDeviceOptions {
   /** Run every kernel's plain reference, also where there is a faster twin: for comparing the two. Default false. */
   readonly referencesOnly?: boolean | undefined;
+  /** Run plain TypeScript only, no WebAssembly and so one thread: for comparing the two. Default false. */
+  readonly plain?: boolean | undefined;
+  /** Threads for WebAssembly, the calling one included. Default: as many as the machine has, where they can share memory. */
+  readonly threads?: number | undefined;
 }
 
-/** Runs programs on the CPU, in plain TypeScript, on one thread. */
+/** Runs programs on the CPU: in WebAssembly on several threads, or in plain TypeScript on one. */
 export class CpuDevice implements Device {
   readonly kind = "cpu";
   readonly name = "CPU";
   readonly software = true;
   readonly lost = new Promise<DeviceLostError>(() => {});
   readonly #referencesOnly: boolean;
+  readonly #memory: WasmMemory | undefined;
+  #engine: ThreadedWasmEngine | undefined;
   #allocatedByteLength = 0;
   #disposed = false;
 
-  constructor({ referencesOnly = false }: CpuDeviceOptions = {}) {
+  constructor({ referencesOnly = false, plain = false, threads }: CpuDeviceOptions = {}) {
     this.#referencesOnly = referencesOnly;
+    if (referencesOnly || plain) return;
+    this.#memory = reserveWasmMemory();
+    this.#engine = this.#memory && new ThreadedWasmEngine(this.#memory, threads);
+  }
+
+  /** How many threads share the work; 1 for plain TypeScript. */
+  get threads(): number {
+    return this.#engine?.threads ?? 1;
   }
 
   get allocatedByteLength(): number {
@@ -76,7 +101,7 @@ export class CpuDevice implements Device {
     this.#assertUsable();
     const { byteLength } = storageLayout(dtype, shape);
     try {
-      const storage = new CpuStorage(byteLength, (length) => {
+      const storage = new CpuStorage(byteLength, this.#memory, (length) => {
         this.#allocatedByteLength -= length;
       });
       this.#allocatedByteLength += byteLength;
@@ -89,17 +114,17 @@ export class CpuDevice implements Device {
   async write(tensor: Tensor, bytes: ArrayBufferView, byteOffset = 0): Promise<void> {
     requireWhole(tensor, "write");
     const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    new Uint8Array(bufferOf(tensor)).set(source, byteOffset);
+    bytesOf(tensor).set(source, byteOffset);
   }
 
   async read(tensor: Tensor, rows = rowCount(tensor)): Promise<Float32Array> {
     requireReadable(tensor, "f32");
-    return f32(hostTensor(tensor, bufferOf(tensor))).slice(0, rows * (tensor.shape.at(-1) ?? 1));
+    return f32(view(tensor)).slice(0, rows * (tensor.shape.at(-1) ?? 1));
   }
 
   async readU32(tensor: Tensor, rows = rowCount(tensor)): Promise<Uint32Array> {
     requireReadable(tensor, "u32");
-    return u32(hostTensor(tensor, bufferOf(tensor))).slice(0, rows * (tensor.shape.at(-1) ?? 1));
+    return u32(view(tensor)).slice(0, rows * (tensor.shape.at(-1) ?? 1));
   }
 
   async settled(): Promise<void> {}
@@ -109,21 +134,20 @@ export class CpuDevice implements Device {
     if (source.byteLength !== target.byteLength) {
       throw new ShapeError(`copy ${from.label} to ${to.label}: their sizes differ`);
     }
-    const bytes = new Uint8Array(bufferOf(from), source.byteOffset, source.byteLength);
-    new Uint8Array(bufferOf(to)).set(bytes, target.byteOffset);
+    const bytes = bytesOf(from).subarray(source.byteOffset, source.byteOffset + source.byteLength);
+    bytesOf(to).set(bytes, target.byteOffset);
   }
 
   clear(tensor: Tensor): void {
     requireWhole(tensor, "clear");
-    new Uint8Array(bufferOf(tensor)).fill(0);
+    bytesOf(tensor).fill(0);
   }
 
   async prepare(program: Program): Promise<PreparedProgram> {
     this.#assertUsable();
-    const view = (tensor: Tensor) => hostTensor(tensor, bufferOf(tensor));
     const steps = program.calls.map((call) => ({
       kernel: call.name,
-      run: this.#referencesOnly ? call.reference(view) : call.cpu(view),
+      run: this.#referencesOnly ? call.reference(view) : (this.#bindWasm(call) ?? call.cpu(view)),
     }));
     const prepared: CpuProgram = { label: program.label, callCount: steps.length, steps };
     return prepared;
@@ -169,6 +193,21 @@ export class CpuDevice implements Device {
 
   async dispose(): Promise<void> {
     this.#disposed = true;
+    await this.#engine?.dispose();
+  }
+
+  #bindWasm(call: KernelCall): ((tokens: number) => void) | undefined {
+    const isInMemory = call.tensors.every(({ storage }) => (storage as CpuStorage).address !== undefined);
+    if (!this.#engine || !isInMemory) return undefined;
+    try {
+      this.#engine.beginCall();
+      return call.wasm(view, this.#engine);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.CompileError)) throw error;
+      // No SIMD here, or a page whose security policy forbids WebAssembly: plain TypeScript from now on.
+      this.#engine = undefined;
+      return undefined;
+    }
   }
 
   #assertUsable(): void {
@@ -181,8 +220,15 @@ export function createCpuDevice(options: CpuDeviceOptions = {}): CpuDevice {
   return new CpuDevice(options);
 }
 
-function bufferOf(tensor: Tensor): ArrayBuffer {
-  return (tensor.storage as CpuStorage).buffer;
+function view(tensor: Tensor): HostTensor {
+  const { buffer, address } = tensor.storage as CpuStorage;
+  return hostTensor(tensor, buffer, address);
+}
+
+/** All bytes of the tensor's storage. */
+function bytesOf({ storage }: Tensor): Uint8Array {
+  const { buffer, address, byteLength } = storage as CpuStorage;
+  return new Uint8Array(buffer, address, byteLength);
 }
 
 /** Lets timers, signals and rendering have their turn; `setTimeout` alone would wait at least 1 ms, in a browser 4. */

@@ -1,0 +1,5 @@
+/**
+ * What `@blackmamba/ssm` has in WebAssembly: tasks as in `packages/kernels/assembly/index.ts`.
+ */
+export { causalConv } from "./causal-conv";
+export { selectiveScan } from "./selective-scan";

@@ -1,0 +1,8 @@
+/**
+ * The WebAssembly of this package, made of `assembly/`.
+ */
+import type { WasmModule } from "@blackmamba/tensor";
+import { SSM_WASM } from "./ssm-wasm.generated.ts";
+
+/** As the CPU device's engine takes it. */
+export const ssmModule: WasmModule = { name: "@blackmamba/ssm", base64: SSM_WASM };
