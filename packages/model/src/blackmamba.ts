@@ -16,7 +16,8 @@ import { NoTokenizerError, OptionError, PromptError } from "./errors.ts";
 import { checkIds, Engine } from "./forward/engine.ts";
 import { type GeneratedToken, type GenerateOptions, generateTokens } from "./generate/generate.ts";
 import { ModelState } from "./model-state.ts";
-import { countParameters, type ParameterCount } from "./parameters.ts";
+import { countBytes, countParameters, type ParameterCount } from "./parameters.ts";
+import { type ForwardProfile, type ProfileOptions, profileForward } from "./profile.ts";
 import { type ModelSource, openModel } from "./source.ts";
 import { type Trace, traceForward } from "./trace.ts";
 import { disposeWeights, type LoadProgress, loadWeights, presentWeights } from "./weights/load-weights.ts";
@@ -75,6 +76,8 @@ export class BlackMamba {
   readonly deviceReason: string;
   /** Number of parameters, in all and used for each token. */
   readonly parameters: ParameterCount;
+  /** Bytes of the weights on the device, in all and read for each token. */
+  readonly byteLength: ParameterCount;
   readonly #weights: ModelTable<Tensor>;
   readonly #engine: Engine;
   readonly #ownsDevice: boolean;
@@ -90,6 +93,7 @@ export class BlackMamba {
     this.device = parts.device;
     this.deviceReason = parts.deviceReason;
     this.parameters = parts.parameters;
+    this.byteLength = countBytes(weightTable(parts.config), weights);
     this.#weights = weights;
     this.#engine = new Engine({ device: parts.device, config: parts.config, weights });
     this.#ownsDevice = ownsDevice;
@@ -194,6 +198,15 @@ export class BlackMamba {
     return this.#withSequence((sequence) =>
       traceForward(this.#engine, this.device, this.config, sequence, ids, signal),
     );
+  }
+
+  /**
+   * Where the time of a forward pass goes: how long each kernel call takes, and all of them together. For measuring; see the
+   * command `blackmamba bench`.
+   */
+  async profile(options: ProfileOptions = {}): Promise<ForwardProfile> {
+    this.#assertUsable();
+    return this.#withSequence((sequence) => profileForward(this.#engine, this.device, sequence, options));
   }
 
   /**

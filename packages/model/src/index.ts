@@ -12,6 +12,7 @@ export {
   type Device,
   type DeviceChoice,
   type DeviceListing,
+  type KernelTime,
   listDevices,
   type QuantizedDType,
   type SelectedDevice,
@@ -37,6 +38,7 @@ export type { GeneratedToken, GenerateOptions } from "./generate/generate.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";
 export type { ParameterCount } from "./parameters.ts";
+export type { ForwardProfile, ProfileOptions } from "./profile.ts";
 export type { ModelParts, ModelSource } from "./source.ts";
 export type { LayerTrace, RouteTrace, Trace } from "./trace.ts";
 export type { LoadProgress } from "./weights/load-weights.ts";

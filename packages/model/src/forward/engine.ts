@@ -4,8 +4,8 @@
  * Programs are recorded once, against one resident state. A sequence's state is copied in when it is its turn and out when
  * another's comes, which costs nothing while there is only one.
  */
-import { type Device, DisposedError, type Tensor, TensorPool } from "@blackmamba/tensor";
-import { PromptError, StateError } from "../errors.ts";
+import { type Device, DisposedError, type PreparedProgram, type Tensor, TensorPool } from "@blackmamba/tensor";
+import { OptionError, PromptError, StateError } from "../errors.ts";
 import { createForward, createHead, type Forward, type ForwardInputs, type Head } from "./forward.ts";
 import { createLayerStates, type LayerStates, stateTensors } from "./state.ts";
 
@@ -114,6 +114,31 @@ export class Engine {
   }
 
   /**
+   * Hands over the programs of a step over so many tokens of one sequence, its state in place, for measuring. They may be run
+   * any number of times; what the sequence holds then is a state, but no text's.
+   */
+  withPrograms<T>(
+    sequence: Sequence,
+    tokens: number,
+    use: (programs: readonly PreparedProgram[]) => Promise<T>,
+  ): Promise<T> {
+    if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= PREFILL_CHUNK)) {
+      throw new OptionError("tokens", `a whole number from 1 to ${PREFILL_CHUNK}`, tokens);
+    }
+    return this.#exclusively(sequence, async () => {
+      const forward = await (tokens === 1 ? this.#decodeForward() : this.#prefillForward());
+      this.#takeTurn(sequence);
+      // Ids all over the vocabulary: one alone would have one expert for all tokens.
+      const { vocab } = this.#inputs.config;
+      await this.#device.write(
+        forward.ids,
+        Uint32Array.from({ length: tokens }, (_, i) => (i * 7919) % vocab),
+      );
+      return use([...forward.programs, forward.last.program]);
+    });
+  }
+
+  /**
    * Frees scratch, logits and all states, once the step that is under way is done; those that wait for their turn fail. The
    * weights belong to the model.
    */
@@ -185,11 +210,11 @@ export class Engine {
   }
 
   #decodeForward(): Promise<Forward> {
-    return this.#record("decode", (inputs) => createForward(inputs, 1));
+    return this.#record("decode", (inputs) => createForward(inputs, 1, "each"));
   }
 
   #prefillForward(): Promise<Forward> {
-    return this.#record("prefill", (inputs) => createForward(inputs, PREFILL_CHUNK));
+    return this.#record("prefill", (inputs) => createForward(inputs, PREFILL_CHUNK, "sequence"));
   }
 
   /** The logits of every token: only those who ask for them pay for their memory. */

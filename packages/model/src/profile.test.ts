@@ -1,0 +1,51 @@
+import { testDevices } from "@blackmamba/testing";
+import { describe, expect, test } from "vitest";
+import { BlackMamba } from "./blackmamba.ts";
+import { randomModel } from "./testing/random-model.ts";
+
+const CONFIG = {
+  num_layers: 2,
+  hidden_size: 32,
+  state_size: 4,
+  conv_dimension: 4,
+  expansion_factor: 2,
+  vocab_size: 64,
+  ffn_hidden_size: 64,
+  mamba_moe_layers: ["r", "4"],
+  bias: false,
+  add_bias_linear: false,
+  swiglu: true,
+};
+
+describe.each(testDevices())("a profile on $label", ({ open }) => {
+  test("times every kernel call of a step, and the whole; a text in progress does not notice", async () => {
+    const { parts } = await randomModel(CONFIG, "bf16");
+    const model = await BlackMamba.load(parts, { device: await open() });
+    const state = model.createState();
+    await state.advance([1, 2, 3]);
+    for (const tokens of [1, 32]) {
+      const { dispatches, kernels, stepUs } = await model.profile({ tokens, steps: 2 });
+      expect(kernels).toHaveLength(dispatches);
+      expect(kernels.map(({ kernel }) => kernel)).toContain("linear");
+      for (const { durationUs } of kernels) expect(durationUs).toBeGreaterThanOrEqual(0);
+      expect(stepUs).toBeGreaterThan(0);
+    }
+    const undisturbed = model.createState();
+    await undisturbed.advance([1, 2, 3]);
+    expect(await state.advance([4])).toEqual(await undisturbed.advance([4]));
+    await expect(model.profile({ tokens: 257 })).rejects.toThrow(
+      "option tokens: expected a whole number from 1 to 256",
+    );
+    await model.dispose();
+  });
+
+  test("bytes of the weights are counted in their own types, of the experts one as active", async () => {
+    const { parts } = await randomModel(CONFIG, "bf16");
+    const model = await BlackMamba.load(parts, { device: await open() });
+    const { total, active } = model.byteLength;
+    const expert = 2 * (2 * 64 * 32 + 32 * 64);
+    expect(total - active).toBe(3 * expert);
+    expect(total).toBeGreaterThan(2 * model.parameters.total);
+    await model.dispose();
+  });
+});
