@@ -28,6 +28,16 @@ export class StreamError extends Error {
   }
 }
 
+/** Something stands in the way where a model is to be written. */
+export class OutputError extends Error {
+  readonly code = "ERR_OUTPUT";
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super(`${path}: ${message}`, options);
+    this.name = "OutputError";
+  }
+}
+
 /** The model's folder holds no tokenizer: the library does with ids, but here prompts and results are text. */
 export class MissingTokenizerError extends Error {
   readonly code = "ERR_MISSING_TOKENIZER";

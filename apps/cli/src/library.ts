@@ -3,6 +3,7 @@
  * in `real-library.ts`.
  */
 import type {
+  ConvertedWeights,
   DeviceChoice,
   DeviceListing,
   GenerateOptions,
@@ -10,6 +11,8 @@ import type {
   ModelDescription,
   Device as ModelDevice,
   ParameterCount,
+  QuantizedDType,
+  WriteProgress,
 } from "@blackmamba/model";
 
 /** Commands name a device and carry it from `selectDevice` to `load`; what else it can do is the library's matter. */
@@ -23,6 +26,7 @@ export interface SelectedDevice {
 
 export interface LoadOptions {
   readonly device: Device;
+  readonly quantize?: QuantizedDType | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (progress: LoadProgress) => void;
 }
@@ -34,11 +38,26 @@ export interface Model {
   dispose(): Promise<void>;
 }
 
+export interface ConvertModelOptions {
+  readonly quantize: QuantizedDType | undefined;
+  /** Whether files that are there already may be overwritten. */
+  readonly force: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: WriteProgress) => void;
+}
+
+export interface ConvertedModel extends ConvertedWeights {
+  /** The weights' file. */
+  readonly path: string;
+}
+
 export interface Library {
   selectDevice(choice: DeviceChoice): Promise<SelectedDevice>;
   /** Whether the folder holds a model, and only its tokenizer is missing. Any other fault is for `load` to tell. */
   lacksTokenizer(folder: string): Promise<boolean>;
   load(folder: string, options: LoadOptions): Promise<Model>;
+  /** Rejects once everything that was begun is removed. */
+  convertModel(source: string, folder: string, options: ConvertModelOptions): Promise<ConvertedModel>;
   describeModel(folder: string): Promise<ModelDescription>;
   listDevices(): Promise<readonly DeviceListing[]>;
   /** The folder of the model that is used when none is named. */

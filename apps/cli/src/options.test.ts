@@ -4,6 +4,7 @@ import {
   parseDevice,
   parseMaxTokens,
   parseModelFolder,
+  parseQuantize,
   parseSeed,
   parseTemperature,
   parseTopK,
@@ -79,6 +80,13 @@ test("--device takes three names", () => {
   expect(["auto", "webgpu", "cpu"].map(parseDevice)).toEqual(["auto", "webgpu", "cpu"]);
   for (const text of ["", "gpu", "CPU"]) {
     expect(() => parseDevice(text)).toThrow(`--device: expected auto, webgpu or cpu, found ${JSON.stringify(text)}`);
+  }
+});
+
+test("--quantize takes two types, and none", () => {
+  expect(["q8_0", "q4_0", "none"].map(parseQuantize)).toEqual(["q8_0", "q4_0", "none"]);
+  for (const text of ["", "q8", "Q4_0", "--json"]) {
+    expect(() => parseQuantize(text)).toThrow(`--quantize: expected q8_0, q4_0 or none, found ${JSON.stringify(text)}`);
   }
 });
 

@@ -3,7 +3,7 @@
  * Strict on purpose: `1e3x`, `0x10` or an empty text is a mistake to name, not a number to guess.
  */
 
-import type { DeviceChoice } from "@blackmamba/model";
+import type { DeviceChoice, QuantizedDType } from "@blackmamba/model";
 import { UsageError } from "./errors.ts";
 
 /** Seeds are 32 bits, as the library's generator has. */
@@ -42,10 +42,36 @@ export function parseDevice(text: string): DeviceChoice {
   throw wrong("--device", "auto, webgpu or cpu", text);
 }
 
+/** What `--quantize` takes. */
+export type Quantize = QuantizedDType | "none";
+
+export function parseQuantize(text: string): Quantize {
+  if (text === "q8_0" || text === "q4_0" || text === "none") return text;
+  throw wrong("--quantize", "q8_0, q4_0 or none", text);
+}
+
+/** As the library has it. */
+export function quantizedType(quantize: Quantize): QuantizedDType | undefined {
+  return quantize === "none" ? undefined : quantize;
+}
+
+export function parseSource(text: string): string {
+  return path("source", text, "a model's folder or its weights' file");
+}
+
+export function parseTarget(text: string): string {
+  return path("folder", text, "the folder to write to");
+}
+
 export function parseModelFolder(text: string): string {
   // "--model --json": the value was forgotten, and the next option taken for it.
   if (text !== "" && !text.startsWith("--")) return text;
   throw wrong("--model", "a folder", text);
+}
+
+function path(argument: string, text: string, expected: string): string {
+  if (text !== "") return text;
+  throw wrong(argument, expected, text);
 }
 
 function wholeNumber(option: string, text: string, least: number, most: number, expected: string): number {

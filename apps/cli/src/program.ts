@@ -1,5 +1,6 @@
 /** The command line: commands, their options and their help. What a command does is in `commands/`. */
 import { Command } from "commander";
+import { type ConvertOptions, convert } from "./commands/convert.ts";
 import { type DevicesOptions, devices } from "./commands/devices.ts";
 import { type GenerateOptions, generate } from "./commands/generate.ts";
 import { type InfoOptions, info } from "./commands/info.ts";
@@ -9,7 +10,10 @@ import {
   parseDevice,
   parseMaxTokens,
   parseModelFolder,
+  parseQuantize,
   parseSeed,
+  parseSource,
+  parseTarget,
   parseTemperature,
   parseTopK,
   parseTopP,
@@ -37,6 +41,7 @@ export function createProgram(io: Io, library: Library): Command {
 Examples:
   $ blackmamba generate "The dog was"
   $ blackmamba info
+  $ blackmamba convert ./my-model ./my-model-q8 --quantize q8_0
   $ blackmamba devices
 
 Exit codes: 0 done, 1 failure, 2 wrong use, 130 interrupted.
@@ -54,6 +59,7 @@ BLACKMAMBA_DEBUG=1 adds where an error arose.`,
       parseDevice,
       "auto",
     )
+    .option("--quantize <type>", "make the large matrices q8_0 or q4_0 while loading, or none", parseQuantize, "none")
     .option("--max-tokens <count>", "most tokens to write", parseMaxTokens, 200)
     .option("--temperature <number>", "0 always takes the likeliest token; higher is more varied", parseTemperature)
     .option("--top-k <count>", "choose among the so many likeliest tokens only", parseTopK)
@@ -88,6 +94,35 @@ Examples:
   $ blackmamba info --model ./my-model --json`,
     )
     .action((options: InfoOptions) => info(options, io, library));
+
+  program
+    .command("convert")
+    .description("write a model's weights as safetensors, smaller if asked for, into a folder of its own")
+    .argument(
+      "<source>",
+      "folder with config.json and the weights, or the weights' file beside config.json",
+      parseSource,
+    )
+    .argument(
+      "<folder>",
+      "where model.safetensors goes, and copies of config.json and the tokenizer's files",
+      parseTarget,
+    )
+    .option("--quantize <type>", "make the large matrices q8_0 or q4_0, or none", parseQuantize, "none")
+    .option("--force", "overwrite a model that is in the folder already")
+    .addHelpText(
+      "after",
+      `
+Of bf16's bytes about a half remain with q8_0 and somewhat more than a quarter
+with q4_0. Routers, dt_proj, convolutions, A, D, norms and biases stay as they are.
+Memory does not grow with the model; nothing half-written is left behind.
+
+Examples:
+  $ blackmamba convert ./my-model ./my-model-q8 --quantize q8_0
+  $ blackmamba convert ./my-model/pytorch_model.bin ./my-model-q4 --quantize q4_0
+  $ blackmamba convert ./my-model ./my-model-safetensors`,
+    )
+    .action((source: string, folder: string, options: ConvertOptions) => convert(source, folder, options, io, library));
 
   program
     .command("devices")

@@ -17,6 +17,8 @@ export const realLibrary: Library = {
   load: async (folder, { device, ...options }) =>
     // The only devices there are come from `selectDevice` above.
     (await model()).BlackMamba.load(folder, { ...options, device: device as ModelDevice }),
+  convertModel: async (source, folder, options) =>
+    (await import("./convert-model.ts")).convertModel(source, folder, options),
   describeModel: async (folder) => (await model()).describeModel(folder),
   listDevices: async () => (await model()).listDevices(),
   defaultModelFolder: async () => (await import("@blackmamba/storyteller")).modelFolder,

@@ -45,6 +45,11 @@ describe("generate", () => {
       { maxTokens: 200, signal: expect.anything() },
     ]);
 
+    const small = await blackmamba(["generate", "--quantize", "q4_0"]);
+    expect(small.library.calls[1]!.arguments).toEqual(["/models/storyteller", "q4_0"]);
+    const kept = await blackmamba(["generate", "--quantize", "none"]);
+    expect(kept.library.calls[1]!.arguments).toEqual(["/models/storyteller"]);
+
     const sampling = ["--temperature", "0.5", "--top-k", "40", "--top-p", "0.9", "--seed", "7", "--max-tokens", "9"];
     const full = await blackmamba(["generate", "A", "--device", "webgpu", "--model", "m", ...sampling]);
     expect(full.library.calls.map(({ arguments: values }) => values)).toEqual([
@@ -203,6 +208,35 @@ layer  kind                  parameters   active   weights
   });
 });
 
+describe("convert", () => {
+  test("passes on what the user said, and says what was written", async () => {
+    const plain = await blackmamba(["convert", "a", "b"]);
+    expect(plain.exitCode).toBe(0);
+    expect(plain.out).toBe("");
+    expect(plain.err).toMatch(/^wrote b\/model\.safetensors: 14\.0 MB, 62 bf16, 115 q4_0, in \d+ ms\n$/);
+    expect(plain.library.calls).toEqual([
+      { name: "convertModel", arguments: ["a", "b", { quantize: undefined, force: false }] },
+    ]);
+    const full = await blackmamba(["convert", "a", "b", "--quantize", "q4_0", "--force"]);
+    expect(full.library.calls[0]!.arguments).toEqual(["a", "b", { quantize: "q4_0", force: true }]);
+    const none = await blackmamba(["convert", "a", "b", "--quantize", "none"]);
+    expect(none.library.calls[0]!.arguments).toEqual(["a", "b", { quantize: undefined, force: false }]);
+  });
+
+  test("shows a bar only to a terminal, and removes it", async () => {
+    const { err } = await blackmamba(["convert", "a", "b"], fakeIo({ isTTY: true }));
+    expect(err).toMatch(/converting .*% of 14\.0 MB/);
+    expect(err.endsWith("ms\n")).toBe(true);
+    expect((await blackmamba(["convert", "a", "b"])).err).not.toContain("%");
+  });
+
+  test("Ctrl-C: 130, not a word", async () => {
+    const io = fakeIo();
+    io.stop(INTERRUPTED);
+    expect(await blackmamba(["convert", "a", "b"], io)).toMatchObject({ exitCode: 130, out: "", err: "" });
+  });
+});
+
 describe("devices", () => {
   test("says what is there, which one auto takes, and why", async () => {
     const { exitCode, out, err } = await blackmamba(["devices"]);
@@ -228,17 +262,21 @@ features                         shader-f16, subgroups
 });
 
 describe("help", () => {
-  test.each([["--help"], ["generate", "--help"], ["info", "--help"], ["devices", "--help"], ["help", "generate"]])(
-    "%s %s",
-    async (...args) => {
-      const { exitCode, out, err, library } = await blackmamba(args);
-      expect(exitCode).toBe(0);
-      expect(out).toContain("Usage: blackmamba");
-      expect(out).toContain("Examples:");
-      expect(err).toBe("");
-      expect(library.calls).toEqual([]);
-    },
-  );
+  test.each([
+    ["--help"],
+    ["generate", "--help"],
+    ["info", "--help"],
+    ["convert", "--help"],
+    ["devices", "--help"],
+    ["help", "generate"],
+  ])("%s %s", async (...args) => {
+    const { exitCode, out, err, library } = await blackmamba(args);
+    expect(exitCode).toBe(0);
+    expect(out).toContain("Usage: blackmamba");
+    expect(out).toContain("Examples:");
+    expect(err).toBe("");
+    expect(library.calls).toEqual([]);
+  });
 
   test("--version", async () => {
     expect((await blackmamba(["--version"])).out).toMatch(/^\d+\.\d+\.\d+\S*\n$/);
@@ -267,6 +305,16 @@ describe("wrong use: one line, exit code 2, and nothing is loaded", () => {
       "too many arguments for 'generate'. Expected 1 argument but got 2; put a prompt of several words in quotes; see blackmamba generate --help",
     ],
     [["info", "m"], "too many arguments for 'info'. Expected 0 arguments but got 1; see blackmamba info --help"],
+    [
+      ["generate", "--quantize", "q5_1"],
+      '--quantize: expected q8_0, q4_0 or none, found "q5_1"; see blackmamba generate --help',
+    ],
+    [["convert", "a"], "missing required argument 'folder'; see blackmamba convert --help"],
+    [
+      ["convert", "", "b"],
+      `source: expected a model's folder or its weights' file, found ""; see blackmamba convert --help`,
+    ],
+    [["convert", "a", ""], 'folder: expected the folder to write to, found ""; see blackmamba convert --help'],
     [["devices", "--model", "m"], "unknown option '--model'; see blackmamba devices --help"],
     [["generat"], "unknown command 'generat' (Did you mean generate?); see blackmamba --help"],
   ])("%j", async (args, message) => {
@@ -322,9 +370,14 @@ describe("failures: one line, exit code 1", () => {
     expect(errLines.at(-1)).toBe("blackmamba: the device went away");
   });
 
-  test("of info and devices", async () => {
+  test("of convert, info and devices", async () => {
     const error = coded("ERR_MODEL_FILE", "no");
-    const library = () => fakeLibrary({ errors: { describeModel: error, listDevices: error } });
+    const library = () => fakeLibrary({ errors: { convertModel: error, describeModel: error, listDevices: error } });
+    expect(await blackmamba(["convert", "a", "b"], fakeIo(), library())).toMatchObject({
+      exitCode: 1,
+      err: "blackmamba: no\n",
+      out: "",
+    });
     expect(await blackmamba(["info"], fakeIo(), library())).toMatchObject({
       exitCode: 1,
       err: "blackmamba: no\n",

@@ -2,17 +2,19 @@
  * `blackmamba generate`: text from a model. The text goes to stdout as it comes, what is said about it to stderr.
  */
 import { setImmediate } from "node:timers/promises";
-import type { DeviceChoice, GenerateOptions as GenerationOptions } from "@blackmamba/model";
+import type { DeviceChoice, GenerateOptions as GenerationOptions, QuantizedDType } from "@blackmamba/model";
 import { MissingTokenizerError, StopError } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
 import type { Device, Library, Model } from "../library.ts";
-import { createLoadingBar } from "../output/loading-bar.ts";
+import { type Quantize, quantizedType } from "../options.ts";
+import { createProgressBar } from "../output/progress-bar.ts";
 import { formatBytes, formatDuration } from "../output/units.ts";
 import { readPrompt } from "../prompt.ts";
 
 export interface GenerateOptions {
   readonly model?: string | undefined;
   readonly device: DeviceChoice;
+  readonly quantize: Quantize;
   readonly maxTokens: number;
   readonly temperature?: number | undefined;
   readonly topK?: number | undefined;
@@ -58,7 +60,7 @@ export async function generate(
   if (await library.lacksTokenizer(folder)) throw new MissingTokenizerError(folder);
   const { device, reason } = await abortable(library.selectDevice(options.device), io.signal);
   io.stderr.write(`device ${oneLine(reason)}\n`);
-  const model = await load(folder, device, io, library);
+  const model = await load(folder, device, quantizedType(options.quantize), io, library);
 
   const run = await continueText(model, prompt, options, io);
   if (options.json === true) {
@@ -80,17 +82,24 @@ export async function generate(
   await device.dispose();
 }
 
-async function load(folder: string, device: Device, io: Io, library: Library): Promise<Model> {
-  const bar = createLoadingBar(io.stderr);
+async function load(
+  folder: string,
+  device: Device,
+  quantize: QuantizedDType | undefined,
+  io: Io,
+  library: Library,
+): Promise<Model> {
+  const bar = createProgressBar(io.stderr, "loading");
   const start = performance.now();
   let byteLength = 0;
   try {
     const loading = library.load(folder, {
       device,
+      quantize,
       signal: io.signal,
-      onProgress(progress) {
-        byteLength = progress.totalBytes;
-        bar.update(progress);
+      onProgress({ loadedBytes, totalBytes }) {
+        byteLength = totalBytes;
+        bar.update(loadedBytes, totalBytes);
       },
     });
     const model = await abortable(loading, io.signal);

@@ -13,7 +13,7 @@ export interface FakeLibrary extends Library {
 export const STORY = [", there", " was", " a snake", ".\n"] as const;
 
 /** `advance` is between the first token and the second. */
-type Step = "selectDevice" | "load" | "generate" | "advance" | "describeModel" | "listDevices";
+type Step = "selectDevice" | "load" | "generate" | "advance" | "convertModel" | "describeModel" | "listDevices";
 
 export interface FakeLibraryOptions {
   /** Pieces of the story after which the model ends the text. Default: it goes on forever. */
@@ -65,11 +65,18 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       return { device, reason: deviceReason };
     },
     lacksTokenizer: async () => options.lacksTokenizer === true,
-    async load(folder: string, { onProgress }: LoadOptions) {
-      await step("load", folder);
+    async load(folder: string, { quantize, onProgress }: LoadOptions) {
+      await step("load", folder, ...(quantize ? [quantize] : []));
       for (const loadedBytes of [0, 13_000_000, 26_000_000])
         onProgress({ loadedBytes, totalBytes: 26_000_000, tensor: "a" });
       return model;
+    },
+    async convertModel(source, folder, { quantize, force, signal, onProgress }) {
+      await step("convertModel", source, folder, { quantize, force });
+      signal.throwIfAborted();
+      for (const writtenBytes of [0, 7_000_000, 14_000_000])
+        onProgress({ writtenBytes, totalBytes: 14_000_000, tensor: "a" });
+      return { path: `${folder}/model.safetensors`, byteLength: 14_001_234, dtypes: { bf16: 62, q4_0: 115 } };
     },
     async describeModel(folder) {
       await step("describeModel", folder);
