@@ -22,30 +22,42 @@ export async function decodeTensor(tensor: CheckpointTensor, options: ReadOption
   return decodeFloats(dtype, bytes.subarray(0, storageLayout(dtype, shape).values.byteLength));
 }
 
-/** Little-endian elements as float32. `bytes` are whole elements. */
+/** Little-endian elements as float32. `bytes` are whole elements; the result may share their memory. */
 export function decodeFloats(dtype: Exclude<DType, QuantizedDType | "u32">, bytes: Uint8Array): Float32Array {
-  if (dtype === "f32") return new Float32Array(aligned(bytes));
-  const bits = new Uint16Array(aligned(bytes));
-  const table = wideningTable(dtype);
+  if (dtype === "f32") return view(Float32Array, bytes);
+  const bits = view(Uint16Array, bytes);
   const floats = new Float32Array(bits.length);
-  for (let index = 0; index < floats.length; index++) floats[index] = table[bits[index] as number] as number;
+  if (dtype === "bf16") {
+    // It is the upper half of a float32.
+    const wide = new Uint32Array(floats.buffer);
+    for (let index = 0; index < wide.length; index++) wide[index] = (bits[index] as number) << 16;
+  } else {
+    const table = wideningTable(dtype);
+    for (let index = 0; index < floats.length; index++) floats[index] = table[bits[index] as number] as number;
+  }
   return floats;
 }
 
 /** The blocks in the bytes of a whole tensor. */
 export function blocksOf(dtype: QuantizedDType, shape: readonly number[], bytes: Uint8Array): QuantizedBlocks {
   const { values, scales = values } = storageLayout(dtype, shape);
-  const range = [bytes.buffer, bytes.byteOffset, values.byteLength] as const;
-  const scaleBytes = bytes.subarray(scales.byteOffset, scales.byteOffset + scales.byteLength);
+  const [valueBytes, scaleBytes] = [values, scales].map(({ byteOffset, byteLength }) =>
+    bytes.subarray(byteOffset, byteOffset + byteLength),
+  ) as [Uint8Array, Uint8Array];
   return {
-    values: dtype === "q8_0" ? new Int8Array(...range) : new Uint8Array(...range),
-    scales: new Uint16Array(aligned(scaleBytes)),
+    values: dtype === "q8_0" ? view(Int8Array, valueBytes) : valueBytes,
+    scales: view(Uint16Array, scaleBytes),
   };
 }
 
-/** A copy at the start of a buffer of its own, since a view of wider elements cannot start anywhere. */
-function aligned(bytes: Uint8Array): ArrayBuffer {
-  const copy = new Uint8Array(bytes.byteLength);
-  copy.set(bytes);
-  return copy.buffer;
+interface NumberArray<T> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): T;
+}
+
+/** The bytes as wider elements; of a copy, where their place in memory does not allow it. */
+function view<T>(Numbers: NumberArray<T>, bytes: Uint8Array): T {
+  const size = Numbers.BYTES_PER_ELEMENT;
+  const placed = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  return new Numbers(placed.buffer, placed.byteOffset, placed.byteLength / size);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { publishedTensors } from "../testing/published-layout.ts";
 import { torchFilePieces } from "../testing/torch-bytes.ts";
 
@@ -29,22 +29,32 @@ async function writeSparse(path: string): Promise<number> {
   return byteLength;
 }
 
-it("streams a checkpoint of the published size with little memory", { timeout: 180_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), "checkpoint-"));
-  try {
-    const path = join(folder, "pytorch_model.bin");
-    expect(await writeSparse(path)).toBeGreaterThan(2.9e9);
-    const flags = ["--conditions=@blackmamba/source", "--import", testing("typescript-loader.mjs")];
-    // Without vitest's own NODE_OPTIONS: the figure is of reading alone.
-    const env = { ...process.env, NODE_OPTIONS: "" };
-    const run = promisify(execFile)(process.execPath, [...flags, testing("stream-everything.mjs"), path], { env });
-    const { stdout } = await run;
-    const figures = JSON.parse(stdout);
-    console.info(`streamed at full size: ${stdout.trim()}`);
-    expect(figures.tensors).toBe(publishedTensors().length);
-    expect(figures.byteLength / 2).toBeCloseTo(1.458e9, -6);
-    expect(figures.rssGrowthBytes).toBeLessThan(300e6);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+let folder: string;
+let path: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "checkpoint-"));
+  path = join(folder, "pytorch_model.bin");
+  expect(await writeSparse(path)).toBeGreaterThan(2.9e9);
 });
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it.each([
+  ["streams", undefined, 2 * 1.458e9],
+  ["converts to q4_0", "q4_0", (4.5 / 8) * 1.458e9],
+] as const)(
+  "%s a checkpoint of the published size with little memory",
+  { timeout: 300_000 },
+  async (what, ...[dtype, size]) => {
+    const flags = ["--conditions=@blackmamba/source", "--import", testing("typescript-loader.mjs")];
+    // Without vitest's own NODE_OPTIONS: the figure is of that alone.
+    const env = { ...process.env, NODE_OPTIONS: "" };
+    const args = [...flags, testing("stream-everything.mjs"), path, ...(dtype ? [dtype] : [])];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+    const figures = JSON.parse(stdout);
+    console.info(`${what} at full size: ${stdout.trim()}`);
+    expect(figures.tensors).toBe(publishedTensors().length);
+    // But for the small tensors that stay in 16 bit.
+    expect(Math.abs(figures.byteLength - size) / size).toBeLessThan(dtype ? 0.01 : 0.001);
+    expect(figures.rssGrowthBytes).toBeLessThan(300e6);
+  },
+);
