@@ -64,4 +64,9 @@ testKernel(selectiveScan, [
   random(60, 64, 16),
   random(33, 5, 8),
   random(7, 3, 1),
+  // States that lanes do not divide; so many that a tile holds fewer tokens; too many for tiles.
+  random(20, 17, 3),
+  random(37, 18, 20),
+  random(20, 2, 50),
+  random(3, 2, 200),
 ]);
