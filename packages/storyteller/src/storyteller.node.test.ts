@@ -3,8 +3,10 @@
  * checkout. In Node only: these are 26 million parameters on a software adapter.
  */
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BlackMamba } from "@blackmamba/model";
+import { BlackMamba, convertWeights } from "@blackmamba/model";
 import { readJsonFixture, testDevices } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
 import { modelFolder } from "../index.js";
@@ -63,6 +65,14 @@ describe.each(testDevices())("the storyteller on $label", ({ label, open }) => {
     await model.dispose();
   }, 900_000);
 
+  test("in 4 bit: perplexity at most 6 % above the reference", async () => {
+    const documents = await documentsFor(label);
+    const source = hasBf16 ? BF16_FOLDER : modelFolder;
+    const model = await BlackMamba.load(source, { device: await open(), quantize: "q4_0" });
+    expect(await perplexity(model, documents)).toBeLessThanOrEqual(1.06 * referencePerplexity(documents));
+    await model.dispose();
+  }, 900_000);
+
   test("in 8 bit: writes a story", async () => {
     const model = await BlackMamba.load(modelFolder, { device: await open() });
     let text = "";
@@ -102,4 +112,12 @@ describe.each(testDevices())("the storyteller on $label", ({ label, open }) => {
     },
     900_000,
   );
+});
+
+test.runIf(hasBf16)("what is shipped is the bf16 model, converted", async () => {
+  const pieces: Uint8Array[] = [];
+  const sink = { write: async (bytes: Uint8Array) => void pieces.push(bytes.slice()), close: async () => {} };
+  await convertWeights(BF16_FOLDER, { ...sink, abort: sink.close }, { quantize: "q8_0" });
+  const shipped = await readFile(join(modelFolder, "model.safetensors"));
+  expect(shipped.equals(Buffer.concat(pieces))).toBe(true);
 });
