@@ -30,7 +30,8 @@ export function generatedPath(name) {
  * @returns {Promise<string>}
  */
 export async function compile(name) {
-  let binary;
+  /** @type {Uint8Array[]} */
+  const binaries = [];
   const { error, stderr } = await asc.main(
     [
       `packages/${name}/assembly/index.ts`,
@@ -42,14 +43,13 @@ export async function compile(name) {
       ...["--enable", "simd", "--enable", "threads", "--enable", "bulk-memory"],
     ],
     {
-      stdout: asc.createMemoryStream(),
-      stderr: asc.createMemoryStream(),
       writeFile(_, contents) {
-        binary = contents;
+        if (contents instanceof Uint8Array) binaries.push(contents);
       },
     },
   );
-  if (error || !(binary instanceof Uint8Array)) throw new Error(`${name}: ${stderr?.toString()}`, { cause: error });
+  const [binary] = binaries;
+  if (error || !binary) throw new Error(`${name}: ${stderr?.toString()}`, { cause: error });
   const lines =
     Buffer.from(binary)
       .toString("base64")

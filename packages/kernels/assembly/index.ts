@@ -4,5 +4,5 @@
  *
  * There is no heap and no state: everything is in memory that the CPU device hands out. `npm run wasm` compiles this.
  */
-export { activate, matMul, matVec } from "./linear";
+export { activate, cut, matMul, matVec } from "./linear";
 export { norm } from "./norm";

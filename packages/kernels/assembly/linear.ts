@@ -5,7 +5,7 @@
  * which all tokens then use.
  */
 import { gelu4, laneMask, mulAdd, softplus4, splat, storeLanes, sumLanes } from "./math";
-import { BF16, dotRows, F16, F32, Q8_0, unpackRow } from "./weights";
+import { BF16, cutDigits, dotRows, F16, F32, Q8_0, unpackRow } from "./weights";
 
 /** Bits of `flags`. */
 const SOFTPLUS: i32 = 1;
@@ -23,6 +23,7 @@ class LinearArgs {
   inputs: i32;
   /** Results; with GATED there are twice as many rows, all gates first. */
   outputs: i32;
+  /** For `matVec` with a quantised type: what `cut` made of it. */
   x: usize;
   xStride: i32;
   out: usize;
@@ -104,6 +105,29 @@ function products(args: LinearArgs, row0: i32, last: i32, x: usize): v128 {
     x,
     inputs,
   );
+}
+
+/** `../src/linear/linear.wasm.ts` writes it, in this order. Addresses and strides are in bytes. */
+@unmanaged
+class CutArgs {
+  digits: usize;
+  digitsStride: i32;
+  x: usize;
+  xStride: i32;
+  inputs: i32;
+  type: i32;
+  /** u32, which row of x and digits each token has; 0: as they come. */
+  members: usize;
+}
+
+/** The digits of x that `matVec` needs for quantised weights: tokens `from` to `to`. */
+export function cut(address: usize, from: i32, to: i32, scratch: usize): void {
+  const args = changetype<CutArgs>(address);
+  for (let token = from; token < to; token++) {
+    const member = args.members ? <i32>load<u32>(args.members + ((<usize>token) << 2)) : token;
+    const x = args.x + <usize>(member * args.xStride);
+    cutDigits(args.type, x, args.inputs, args.digits + <usize>(member * args.digitsStride));
+  }
 }
 
 /** For every token, outputs 4 · from to 4 · to. */

@@ -69,23 +69,13 @@ function lastNibbles(packed: v128): v128 {
   return i8x16.sub(inOrder, i8x16.splat(8));
 }
 
-/** sum + 16 signed bytes · 16 elements of x. */
-@inline
-function addBytes(sum: v128, bytes: v128, x0: v128, x1: v128, x2: v128, x3: v128): v128 {
-  const low = i16x8.extend_low_i8x16_s(bytes);
-  const high = i16x8.extend_high_i8x16_s(bytes);
-  sum = mulAdd(lowToFloat(low), x0, sum);
-  sum = mulAdd(highToFloat(low), x1, sum);
-  sum = mulAdd(lowToFloat(high), x2, sum);
-  return mulAdd(highToFloat(high), x3, sum);
-}
-
 /**
  * [Σ_k row0[k] · x[k], …, Σ_k row3[k] · x[k]]
  *
  * @param type - one of the element types above; a constant where it matters, so that only one loop is left
  * @param row0 - the rows' elements start here; rows may be the same
  * @param scales0 - and their scales, of types that have them
+ * @param x - f32 [inputs]; for quantised types the digits of them
  */
 export function dotRows(
   type: i32,
@@ -107,6 +97,86 @@ export function dotRows(
   return dotF32(row0, row1, row2, row3, x, inputs);
 }
 
+/**
+ * Quantised weights are integers, so their products are summed as integers too, exactly, which takes half the instructions:
+ * each block of x is cut into two digits of 15 bits, x ≈ (high · 2^15 + low) · scale with a power of two as scale, 2^-29 of the
+ * block's largest element. Floats of 24 bits could not be summed as well.
+ *
+ * A block of digits: 32 high ones as i16, 32 low ones, and the scale as f32; in the order in which the type's elements come out
+ * of a row of weights.
+ */
+export const DIGITS_BLOCK: usize = 144;
+
+/** Cuts `inputs` elements of x, a multiple of 32. */
+export function cutDigits(type: i32, x: usize, inputs: i32, digits: usize): void {
+  for (let block = 0; block < inputs; block += BLOCK) {
+    const from = x + ((<usize>block) << 2);
+    const target = digits + DIGITS_BLOCK * (block / BLOCK);
+    let largest = splat(0);
+    // max, unlike pmax, keeps NaN.
+    for (let at: usize = 0; at < 128; at += 16) largest = f32x4.max(largest, f32x4.abs(v128.load(from + at)));
+    largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
+    largest = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 1, 0, 3, 2));
+    // Not so small that the scale would be a denormal.
+    const exponent = max(i32x4.extract_lane(largest, 0) >>> 23, 29);
+    const factor = splat(reinterpret<f32>((282 - exponent) << 23));
+    // What is not finite makes the sums NaN.
+    store<f32>(target, exponent < 255 ? reinterpret<f32>((exponent - 28) << 23) : NaN, 128);
+    for (let half: usize = 0; half < 2; half++) {
+      const own = from + (half << 6);
+      let a = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(own), factor)));
+      let b = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(own, 16), factor)));
+      let c = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(own, 32), factor)));
+      let d = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(own, 48), factor)));
+      const rounding = i32x4.splat(1 << 14);
+      if (type == Q4_0) {
+        // The elements with the same rest after division by 4 together: turn the square around.
+        const ab = v128.shuffle<i32>(a, b, 0, 4, 1, 5);
+        const ab2 = v128.shuffle<i32>(a, b, 2, 6, 3, 7);
+        const cd = v128.shuffle<i32>(c, d, 0, 4, 1, 5);
+        const cd2 = v128.shuffle<i32>(c, d, 2, 6, 3, 7);
+        a = v128.shuffle<i32>(ab, cd, 0, 1, 4, 5);
+        b = v128.shuffle<i32>(ab, cd, 2, 3, 6, 7);
+        c = v128.shuffle<i32>(ab2, cd2, 0, 1, 4, 5);
+        d = v128.shuffle<i32>(ab2, cd2, 2, 3, 6, 7);
+      }
+      const highA = i32x4.shr_s(i32x4.add(a, rounding), 15);
+      const highB = i32x4.shr_s(i32x4.add(b, rounding), 15);
+      const highC = i32x4.shr_s(i32x4.add(c, rounding), 15);
+      const highD = i32x4.shr_s(i32x4.add(d, rounding), 15);
+      const high1 = i16x8.narrow_i32x4_s(highA, highB);
+      const high2 = i16x8.narrow_i32x4_s(highC, highD);
+      const low1 = i16x8.narrow_i32x4_s(i32x4.sub(a, i32x4.shl(highA, 15)), i32x4.sub(b, i32x4.shl(highB, 15)));
+      const low2 = i16x8.narrow_i32x4_s(i32x4.sub(c, i32x4.shl(highC, 15)), i32x4.sub(d, i32x4.shl(highD, 15)));
+      if (type == Q4_0) {
+        // Four of each rest from either half of the block.
+        const place = target + (half << 3);
+        v128.store64_lane(place, high1, 0);
+        v128.store64_lane(place, high1, 1, 16);
+        v128.store64_lane(place, high2, 0, 32);
+        v128.store64_lane(place, high2, 1, 48);
+        v128.store64_lane(place, low1, 0, 64);
+        v128.store64_lane(place, low1, 1, 80);
+        v128.store64_lane(place, low2, 0, 96);
+        v128.store64_lane(place, low2, 1, 112);
+      } else {
+        const place = target + (half << 5);
+        v128.store(place, high1);
+        v128.store(place, high2, 16);
+        v128.store(place, low1, 64);
+        v128.store(place, low2, 80);
+      }
+    }
+  }
+}
+
+/** total + (high · 2^15 + low) · scale */
+@inline
+function addBlock(total: v128, high: v128, low: v128, scale: f32): v128 {
+  const sum = mulAdd(f32x4.convert_i32x4_s(high), splat(32768.0), f32x4.convert_i32x4_s(low));
+  return mulAdd(sum, splat(scale), total);
+}
+
 function dotQ8(
   row0: usize,
   row1: usize,
@@ -116,7 +186,7 @@ function dotQ8(
   scales1: usize,
   scales2: usize,
   scales3: usize,
-  x: usize,
+  digits: usize,
   inputs: i32,
 ): v128 {
   let total0 = splat(0);
@@ -125,30 +195,63 @@ function dotQ8(
   let total3 = splat(0);
   for (let block = 0; block < inputs; block += BLOCK) {
     const at = <usize>block;
-    const from = x + (at << 2);
-    let x0 = v128.load(from);
-    let x1 = v128.load(from, 16);
-    let x2 = v128.load(from, 32);
-    let x3 = v128.load(from, 48);
-    let sum0 = addBytes(splat(0), v128.load(row0 + at), x0, x1, x2, x3);
-    let sum1 = addBytes(splat(0), v128.load(row1 + at), x0, x1, x2, x3);
-    let sum2 = addBytes(splat(0), v128.load(row2 + at), x0, x1, x2, x3);
-    let sum3 = addBytes(splat(0), v128.load(row3 + at), x0, x1, x2, x3);
-    x0 = v128.load(from, 64);
-    x1 = v128.load(from, 80);
-    x2 = v128.load(from, 96);
-    x3 = v128.load(from, 112);
-    sum0 = addBytes(sum0, v128.load(row0 + at, 16), x0, x1, x2, x3);
-    sum1 = addBytes(sum1, v128.load(row1 + at, 16), x0, x1, x2, x3);
-    sum2 = addBytes(sum2, v128.load(row2 + at, 16), x0, x1, x2, x3);
-    sum3 = addBytes(sum3, v128.load(row3 + at, 16), x0, x1, x2, x3);
-    const scale = at >> 4;
-    total0 = mulAdd(sum0, splat(scaleAt(scales0 + scale)), total0);
-    total1 = mulAdd(sum1, splat(scaleAt(scales1 + scale)), total1);
-    total2 = mulAdd(sum2, splat(scaleAt(scales2 + scale)), total2);
-    total3 = mulAdd(sum3, splat(scaleAt(scales3 + scale)), total3);
+    let high0 = i32x4.splat(0);
+    let high1 = i32x4.splat(0);
+    let high2 = i32x4.splat(0);
+    let high3 = i32x4.splat(0);
+    let low0 = i32x4.splat(0);
+    let low1 = i32x4.splat(0);
+    let low2 = i32x4.splat(0);
+    let low3 = i32x4.splat(0);
+    for (let part: usize = 0; part < 32; part += 8) {
+      const high = v128.load(digits + (part << 1));
+      const low = v128.load(digits + (part << 1), 64);
+      let w = v128.load_ext<i8>(row0 + at + part);
+      high0 = i32x4.add(high0, i32x4.dot_i16x8_s(w, high));
+      low0 = i32x4.add(low0, i32x4.dot_i16x8_s(w, low));
+      w = v128.load_ext<i8>(row1 + at + part);
+      high1 = i32x4.add(high1, i32x4.dot_i16x8_s(w, high));
+      low1 = i32x4.add(low1, i32x4.dot_i16x8_s(w, low));
+      w = v128.load_ext<i8>(row2 + at + part);
+      high2 = i32x4.add(high2, i32x4.dot_i16x8_s(w, high));
+      low2 = i32x4.add(low2, i32x4.dot_i16x8_s(w, low));
+      w = v128.load_ext<i8>(row3 + at + part);
+      high3 = i32x4.add(high3, i32x4.dot_i16x8_s(w, high));
+      low3 = i32x4.add(low3, i32x4.dot_i16x8_s(w, low));
+    }
+    const scale = load<f32>(digits, 128);
+    const place = at >> 4;
+    total0 = addBlock(total0, high0, low0, scale * scaleAt(scales0 + place));
+    total1 = addBlock(total1, high1, low1, scale * scaleAt(scales1 + place));
+    total2 = addBlock(total2, high2, low2, scale * scaleAt(scales2 + place));
+    total3 = addBlock(total3, high3, low3, scale * scaleAt(scales3 + place));
+    digits += DIGITS_BLOCK;
   }
   return sumLanes(total0, total1, total2, total3);
+}
+
+/** Nibble `shift / 4` of each 16 bits, less 8. */
+@inline
+function nibble(packed: v128, shift: i32): v128 {
+  return i16x8.sub(v128.and(i16x8.shr_u(packed, shift), i16x8.splat(15)), i16x8.splat(8));
+}
+
+/** One row's block: the total so far + its products with the digits. */
+@inline
+function addNibbles(total: v128, packed: v128, digits: usize, scale: f32): v128 {
+  let w = nibble(packed, 0);
+  let high = i32x4.dot_i16x8_s(w, v128.load(digits));
+  let low = i32x4.dot_i16x8_s(w, v128.load(digits, 64));
+  w = nibble(packed, 4);
+  high = i32x4.add(high, i32x4.dot_i16x8_s(w, v128.load(digits, 16)));
+  low = i32x4.add(low, i32x4.dot_i16x8_s(w, v128.load(digits, 80)));
+  w = nibble(packed, 8);
+  high = i32x4.add(high, i32x4.dot_i16x8_s(w, v128.load(digits, 32)));
+  low = i32x4.add(low, i32x4.dot_i16x8_s(w, v128.load(digits, 96)));
+  w = i16x8.sub(i16x8.shr_u(packed, 12), i16x8.splat(8));
+  high = i32x4.add(high, i32x4.dot_i16x8_s(w, v128.load(digits, 48)));
+  low = i32x4.add(low, i32x4.dot_i16x8_s(w, v128.load(digits, 112)));
+  return addBlock(total, high, low, scale);
 }
 
 function dotQ4(
@@ -160,7 +263,7 @@ function dotQ4(
   scales1: usize,
   scales2: usize,
   scales3: usize,
-  x: usize,
+  digits: usize,
   inputs: i32,
 ): v128 {
   let total0 = splat(0);
@@ -169,32 +272,13 @@ function dotQ4(
   let total3 = splat(0);
   for (let block = 0; block < inputs; block += BLOCK) {
     const at = (<usize>block) >> 1;
-    const from = x + ((<usize>block) << 2);
-    const packed0 = v128.load(row0 + at);
-    const packed1 = v128.load(row1 + at);
-    const packed2 = v128.load(row2 + at);
-    const packed3 = v128.load(row3 + at);
-    let x0 = v128.load(from);
-    let x1 = v128.load(from, 16);
-    let x2 = v128.load(from, 32);
-    let x3 = v128.load(from, 48);
-    let sum0 = addBytes(splat(0), firstNibbles(packed0), x0, x1, x2, x3);
-    let sum1 = addBytes(splat(0), firstNibbles(packed1), x0, x1, x2, x3);
-    let sum2 = addBytes(splat(0), firstNibbles(packed2), x0, x1, x2, x3);
-    let sum3 = addBytes(splat(0), firstNibbles(packed3), x0, x1, x2, x3);
-    x0 = v128.load(from, 64);
-    x1 = v128.load(from, 80);
-    x2 = v128.load(from, 96);
-    x3 = v128.load(from, 112);
-    sum0 = addBytes(sum0, lastNibbles(packed0), x0, x1, x2, x3);
-    sum1 = addBytes(sum1, lastNibbles(packed1), x0, x1, x2, x3);
-    sum2 = addBytes(sum2, lastNibbles(packed2), x0, x1, x2, x3);
-    sum3 = addBytes(sum3, lastNibbles(packed3), x0, x1, x2, x3);
-    const scale = at >> 3;
-    total0 = mulAdd(sum0, splat(scaleAt(scales0 + scale)), total0);
-    total1 = mulAdd(sum1, splat(scaleAt(scales1 + scale)), total1);
-    total2 = mulAdd(sum2, splat(scaleAt(scales2 + scale)), total2);
-    total3 = mulAdd(sum3, splat(scaleAt(scales3 + scale)), total3);
+    const scale = load<f32>(digits, 128);
+    const place = at >> 3;
+    total0 = addNibbles(total0, v128.load(row0 + at), digits, scale * scaleAt(scales0 + place));
+    total1 = addNibbles(total1, v128.load(row1 + at), digits, scale * scaleAt(scales1 + place));
+    total2 = addNibbles(total2, v128.load(row2 + at), digits, scale * scaleAt(scales2 + place));
+    total3 = addNibbles(total3, v128.load(row3 + at), digits, scale * scaleAt(scales3 + place));
+    digits += DIGITS_BLOCK;
   }
   return sumLanes(total0, total1, total2, total3);
 }
@@ -232,11 +316,15 @@ function dotBf16(row0: usize, row1: usize, row2: usize, row3: usize, x: usize, i
   return sums;
 }
 
-/** sum + eight f16 · x, whose even and odd elements are apart. */
+/**
+ * sum + eight f16 · x, whose even and odd elements are apart. The bits of an f16, moved to their places in a float32, stand for
+ * 2^-112 of it; x brings 2^64 along, so that no product is too small for a float32, and the rest is made up for at the end.
+ */
 @inline
 function addF16(sum: v128, pairs: v128, even: v128, odd: v128): v128 {
-  sum = mulAdd(widenF16(pairs), even, sum);
-  return mulAdd(widenF16(i32x4.shr_u(pairs, 16)), odd, sum);
+  const places = i32x4.splat(0x8fffe000);
+  sum = mulAdd(v128.and(i32x4.shr_s(i32x4.shl(pairs, 16), 3), places), even, sum);
+  return mulAdd(v128.and(i32x4.shr_s(pairs, 3), places), odd, sum);
 }
 
 function dotF16(row0: usize, row1: usize, row2: usize, row3: usize, x: usize, inputs: i32): v128 {
@@ -244,20 +332,31 @@ function dotF16(row0: usize, row1: usize, row2: usize, row3: usize, x: usize, in
   let sum1 = splat(0);
   let sum2 = splat(0);
   let sum3 = splat(0);
+  let largest = i16x8.splat(0);
+  const raise = splat(18446744073709551616.0);
   const whole = inputs & ~7;
   for (let k = 0; k < whole; k += 8) {
     const at = (<usize>k) << 1;
-    const first = v128.load(x + (at << 1));
-    const last = v128.load(x + (at << 1), 16);
+    const first = f32x4.mul(v128.load(x + (at << 1)), raise);
+    const last = f32x4.mul(v128.load(x + (at << 1), 16), raise);
     const even = v128.shuffle<f32>(first, last, 0, 2, 4, 6);
     const odd = v128.shuffle<f32>(first, last, 1, 3, 5, 7);
-    sum0 = addF16(sum0, v128.load(row0 + at), even, odd);
-    sum1 = addF16(sum1, v128.load(row1 + at), even, odd);
-    sum2 = addF16(sum2, v128.load(row2 + at), even, odd);
-    sum3 = addF16(sum3, v128.load(row3 + at), even, odd);
+    const w0 = v128.load(row0 + at);
+    const w1 = v128.load(row1 + at);
+    const w2 = v128.load(row2 + at);
+    const w3 = v128.load(row3 + at);
+    sum0 = addF16(sum0, w0, even, odd);
+    sum1 = addF16(sum1, w1, even, odd);
+    sum2 = addF16(sum2, w2, even, odd);
+    sum3 = addF16(sum3, w3, even, odd);
+    // Without the sign, the bits of what is not finite are the largest.
+    const upper = i16x8.max_u(i16x8.max_u(i16x8.shl(w0, 1), i16x8.shl(w1, 1)), i16x8.max_u(i16x8.shl(w2, 1), i16x8.shl(w3, 1)));
+    largest = i16x8.max_u(largest, upper);
   }
-  let sums = sumLanes(sum0, sum1, sum2, sum3);
-  for (let k = whole; k < inputs; k++) {
+  let sums = f32x4.mul(sumLanes(sum0, sum1, sum2, sum3), splat(281474976710656.0));
+  const isFinite = !v128.any_true(i16x8.ge_u(largest, i16x8.splat(<i16>0xf800)));
+  if (!isFinite) sums = splat(0);
+  for (let k = isFinite ? whole : 0; k < inputs; k++) {
     const at = (<usize>k) << 1;
     const column = i32x4(load<u16>(row0 + at), load<u16>(row1 + at), load<u16>(row2 + at), load<u16>(row3 + at));
     sums = mulAdd(widenF16(column), v128.load_splat<f32>(x + (at << 1)), sums);
