@@ -3,13 +3,14 @@
  * tested in `run.node.test.ts`, and of every damaged model in `bad-input.node.test.ts`; here is what only a process shows.
  */
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
-import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { changeConfig, createModelFolder, overwriteInWeights } from "./testing/model-folder.ts";
+import { changeConfig, createModelFolder, growVocabulary, overwriteInWeights } from "./testing/model-folder.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const main = join(root, "apps/cli/dist/main.js");
@@ -142,6 +143,21 @@ test("devices has the CPU, and exactly one default", async () => {
   expect(listings.every(({ reason }) => reason !== "")).toBe(true);
 });
 
+test("convert makes a model that generate takes", async () => {
+  const converted = await blackmamba([
+    "convert",
+    await createModelFolder(join(folder, "whole")),
+    "q4",
+    "--quantize",
+    "q4_0",
+  ]);
+  expect(converted).toMatchObject({ exitCode: 0, out: "" });
+  expect(converted.err).toMatch(/^wrote q4\/model\.safetensors: .*\n$/);
+  const args = ["generate", "Hi", "--device", "cpu", "--max-tokens", "2", "--json", "--model", "q4"];
+  expect(JSON.parse((await blackmamba(args)).out).tokens).toBe(2);
+  expectFailure(await blackmamba(["convert", "whole", "q4"]), 1, /found; name another, or overwrite with --force$/);
+});
+
 describe("the first line on stderr is the device's, whatever WebGPU finds", () => {
   const first = async (env: NodeJS.ProcessEnv) =>
     (await blackmamba(["generate", "--max-tokens", "1"], { env })).err.split("\n")[0];
@@ -231,6 +247,20 @@ describe("stopping", () => {
     const { exitCode, err } = await ended;
     expect(exitCode).toBe(130);
     expect(err).not.toContain("blackmamba:");
+  });
+
+  test("Ctrl-C while converting removes what was written, and exits with 130", async () => {
+    // Large enough to be converting for seconds; of holes, so that it takes no room.
+    const model = await growVocabulary(await createModelFolder(join(folder, "large")), 2 ** 22);
+    const { child, ended } = start(["convert", model, "large-q4/within", "--quantize", "q4_0"]);
+    const begun = async () => {
+      const files = await readdir(join(folder, "large-q4", "within")).catch((): string[] => []);
+      return files.some((file) => file.endsWith(".partial"));
+    };
+    while (!(await begun())) await setTimeout(5);
+    child.kill("SIGINT");
+    expect(await ended).toEqual({ exitCode: 130, out: "", err: "" });
+    expect(await readdir(folder)).not.toContain("large-q4");
   });
 
   // Linux has a file that is always full.

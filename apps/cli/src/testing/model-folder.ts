@@ -1,7 +1,9 @@
 /** Folders with a small model, whole or damaged. For tests only. */
-import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openCheckpoint } from "@blackmamba/checkpoint";
+import { openFile } from "@blackmamba/checkpoint/node";
 
 const golden = fileURLToPath(new URL("../../../../fixtures/golden/blackmamba", import.meta.url));
 
@@ -38,4 +40,28 @@ export async function overwriteInWeights(folder: string, text: string, replaceme
   if (at < 0) throw new Error(`${path} does not hold ${JSON.stringify(text)}`);
   bytes.write(replacement, at, "latin1");
   await writeFile(path, bytes);
+}
+
+/** Gives the model a vocabulary of this size, and weights that are zero: a sparse file of float32. Returns the folder. */
+export async function growVocabulary(folder: string, vocab: number): Promise<string> {
+  const checkpoint = await openCheckpoint(await openFile(join(folder, "pytorch_model.bin")));
+  const header: Record<string, object> = {};
+  let end = 0;
+  for (const { name, shape } of checkpoint.tensors.values()) {
+    const grown = name.startsWith("embedding.") ? [vocab, ...shape.slice(1)] : shape;
+    const start = end;
+    end += 4 * grown.reduce((count, size) => count * size, 1);
+    header[name] = { dtype: "F32", shape: grown, data_offsets: [start, end] };
+  }
+  await checkpoint.close();
+  const json = Buffer.from(JSON.stringify(header));
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(json.length));
+  const file = await open(join(folder, "model.safetensors"), "w");
+  await file.write(Buffer.concat([prefix, json]));
+  await file.truncate(8 + json.length + end);
+  await file.close();
+  await rm(join(folder, "pytorch_model.bin"));
+  await changeConfig(folder, { vocab_size: vocab });
+  return folder;
 }
