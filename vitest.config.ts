@@ -56,6 +56,10 @@ const chromium = defineConfig({
   resolve: { conditions: [sourceCondition, ...defaultClientConditions] },
   // Dawn for Node: never for a browser.
   optimizeDeps: { exclude: ["webgpu"] },
+  // Cross-origin isolation: without it a page may not share memory with threads.
+  server: {
+    headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
+  },
   test: {
     ...limits,
     include: ["packages/{tensor,kernels,ssm,moe,model,tokenizer,testing}/src/**/*.test.ts"],
