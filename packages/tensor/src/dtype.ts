@@ -23,9 +23,6 @@ export const QUANT_BLOCK = 32;
 /** What is subtracted from an element of `q4_0` before it is multiplied with its scale. */
 export const Q4_0_ZERO = 8;
 
-/** The same as {@link QUANT_BLOCK}. */
-export const Q8_0_BLOCK = QUANT_BLOCK;
-
 /** Bits of an element, less its share of a scale. */
 const ELEMENT_BITS: Readonly<Record<DType, number>> = { f32: 32, u32: 32, f16: 16, bf16: 16, q8_0: 8, q4_0: 4 };
 

@@ -12,7 +12,6 @@ export {
   elementCount,
   isQuantized,
   Q4_0_ZERO,
-  Q8_0_BLOCK,
   QUANT_BLOCK,
   type QuantizedDType,
   roundUp,

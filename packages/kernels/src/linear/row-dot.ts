@@ -5,7 +5,7 @@
  * Each sum is kept in four parts: an addition has to wait for the one before it in the same sum, and that wait is most of
  * the time.
  */
-import { f32, type HostTensor, Q8_0_BLOCK, rowReader, wideningTable } from "@blackmamba/tensor";
+import { f32, type HostTensor, QUANT_BLOCK, rowReader, wideningTable } from "@blackmamba/tensor";
 
 /** Σ_k matrix[row, k] · x[start + k] */
 export type RowDot = (row: number, x: Float32Array, start: number) => number;
@@ -82,20 +82,20 @@ function dotQ8(
   length: number,
 ): number {
   let total = 0;
-  for (let block = 0; block < length; block += Q8_0_BLOCK) {
+  for (let block = 0; block < length; block += QUANT_BLOCK) {
     const at = first + block;
     const from = start + block;
     let sum0 = 0;
     let sum1 = 0;
     let sum2 = 0;
     let sum3 = 0;
-    for (let k = 0; k < Q8_0_BLOCK; k += 4) {
+    for (let k = 0; k < QUANT_BLOCK; k += 4) {
       sum0 += values[at + k] * x[from + k];
       sum1 += values[at + k + 1] * x[from + k + 1];
       sum2 += values[at + k + 2] * x[from + k + 2];
       sum3 += values[at + k + 3] * x[from + k + 3];
     }
-    total += table[scales[at / Q8_0_BLOCK]] * (sum0 + sum1 + (sum2 + sum3));
+    total += table[scales[at / QUANT_BLOCK]] * (sum0 + sum1 + (sum2 + sum3));
   }
   return total;
 }
