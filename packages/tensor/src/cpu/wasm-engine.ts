@@ -8,6 +8,7 @@
 import { availableThreads, startThread } from "#threads";
 import { roundUp } from "../dtype.ts";
 import type { HostTensor } from "../host-tensor.ts";
+import { Sharing } from "./sharing.ts";
 import type { Thread } from "./thread.ts";
 import { CONTROL_BYTE_LENGTH, THREAD_SOURCE, WORD } from "./thread-source.ts";
 import type { WasmMemory } from "./wasm-memory.ts";
@@ -72,6 +73,9 @@ const PORTION_NS = 3000;
 /** How often to look whether workers are done before sleeping: some 20 microseconds. */
 const MAX_SPINS = 2000;
 
+/** Whether sharing is worth it is measured on work of at least this length: reading the clock takes some 50 nanoseconds. */
+const MIN_MEASURED_NS = 10_000;
+
 /** Runs tasks on a {@link WasmMemory}. */
 export class ThreadedWasmEngine implements WasmEngine {
   readonly threads: number;
@@ -85,6 +89,8 @@ export class ThreadedWasmEngine implements WasmEngine {
   #workers: Thread[] | undefined;
   readonly #workspaces: Workspace[] = [];
   #job = 0;
+  /** By task. */
+  readonly #sharing: Sharing[] = [];
   #disposed = false;
 
   /** @param threads - how many to use, the main one included. Default: as many as the machine has */
@@ -105,6 +111,7 @@ export class ThreadedWasmEngine implements WasmEngine {
       const names = Object.keys(exports);
       known = { first: this.#tasks.length, names };
       this.#tasks.push(...names.map((each) => exports[each] as Task));
+      this.#sharing.push(...names.map(() => new Sharing()));
       this.#modules.set(module, known);
       this.#send({ module: compiled, names });
     }
@@ -117,8 +124,15 @@ export class ThreadedWasmEngine implements WasmEngine {
     this.#arguments.set(words);
     const run = this.#tasks[task] as Task;
     const args = this.#arguments.byteOffset;
-    if (this.threads === 1 || count <= 1 || durationNs < MIN_SHARED_NS) run(args, 0, count, this.#scratch);
-    else this.#share(task, run, count, durationNs);
+    if (this.threads === 1 || count <= 1 || durationNs < MIN_SHARED_NS) {
+      run(args, 0, count, this.#scratch);
+      return;
+    }
+    const sharing = this.#sharing[task] as Sharing;
+    const start = durationNs < MIN_MEASURED_NS ? 0 : performance.now();
+    if (sharing.isShared) this.#share(task, run, count, durationNs);
+    else run(args, 0, count, this.#scratch);
+    if (start > 0) sharing.note(durationNs / 1e6, performance.now() - start);
   }
 
   workspace(rows: number, width: number): HostTensor {
