@@ -10,11 +10,24 @@ export { hostMatrix } from "./host-matrix.ts";
 export { DEFAULT_EPSILON, type LinearOperands, type LinearParams, linear, recordLinear } from "./linear/linear.ts";
 export { erf, gelu, sigmoid, silu, softplus } from "./math.ts";
 export { type NormOperands, type NormParams, norm } from "./norm/norm.ts";
+export { NAN_FLAG } from "./sample/pick/pick.ts";
+export {
+  createSampleScratch,
+  createSampleState,
+  recordSample,
+  type SampleKind,
+  type SampleOperands,
+  type SampleScratch,
+  type SampleState,
+  sampleKind,
+  seenBitmap,
+} from "./sample/sample.ts";
+export { encodeSettings, type SampleSettings } from "./sample/settings.ts";
 export { MAX_MAT_VEC_TOKENS, matVecTokens, scanLanes } from "./tuning.ts";
+export { addressOf, strideOf } from "./wasm/module.ts";
 export { type Buffers, buffers } from "./wgsl/buffers.ts";
 export { type ChunkLoader, chunkLoader } from "./wgsl/chunks.ts";
 export { type LaneSum, laneSum } from "./wgsl/lane-sum.ts";
-export { addressOf, strideOf } from "./wasm/module.ts";
 export { type Loader, loader } from "./wgsl/load.ts";
 export {
   type FoldedNorm,
@@ -25,3 +38,4 @@ export {
   matVec,
 } from "./wgsl/mat-vec.ts";
 export { GELU, SIGMOID, SILU, SOFTPLUS } from "./wgsl/math.ts";
+export { type OverChunks, overChunks } from "./wgsl/over-chunks.ts";

@@ -29,18 +29,37 @@ export interface MatVecSizes {
 /** Rows shorter than so many chunks per lane leave lanes idle. */
 const MIN_CHUNKS_PER_LANE = 2;
 
+/** How much longer the last lane's part of a row may be than an even share, for that many lanes to be worth it. */
+const MAX_UNEVENNESS = 1.12;
+
+/** Threads of a workgroup that a GPU wastes nothing of: the largest subgroup that is common. */
+const SUBGROUP = 32;
+
 /** The shape for these sizes on this adapter. */
-export function matVecShape(
-  { chunks, outputs, rowsPerOutput, tokens }: MatVecSizes,
-  traits: AdapterTraits,
-): MatVecShape {
+export function matVecShape(sizes: MatVecSizes, traits: AdapterTraits): MatVecShape {
+  const { chunks, outputs, rowsPerOutput, tokens } = sizes;
   // An emulated GPU runs lanes one after another, and barriers cost dearly: one lane takes a whole row.
   if (traits.software) return { lanes: 1, outputs: 1, groups: 64 };
-  // Few rows: several subgroups to each, or most of the GPU stays idle.
-  let lanes = outputs <= 512 ? 128 : outputs <= 2048 ? 64 : 32;
-  while (lanes > 1 && chunks < lanes * MIN_CHUNKS_PER_LANE) lanes /= 2;
-  const rows = tokens > 1 ? 4 : outputs > 16_384 ? 4 : outputs * rowsPerOutput > 4096 ? 2 : 1;
-  return { lanes, outputs: Math.max(1, rows / rowsPerOutput), groups: Math.max(1, 128 / lanes) };
+  const shape = (most: number, results: number, groups: number): MatVecShape => {
+    const lanes = fitting(most, chunks);
+    return { lanes, outputs: results, groups: Math.max(groups, SUBGROUP / lanes) };
+  };
+  if (tokens > 1) return shape(32, Math.max(1, 4 / rowsPerOutput), 4);
+  // Few rows: many lanes to each, or most of the GPU stays idle.
+  if (outputs <= 512) return shape(256, 1, 1);
+  if (outputs <= 2048) {
+    const unevenness = (Math.ceil(chunks / 128) * 128) / chunks;
+    return unevenness <= MAX_UNEVENNESS ? shape(128, 1, 2) : shape(32, 1, 1);
+  }
+  if (outputs <= 16_384) return shape(32, 1, 8);
+  return shape(32, 2, 1);
+}
+
+/** So many lanes, or as many as have enough to do. */
+function fitting(lanes: number, chunks: number): number {
+  let fewer = lanes;
+  while (fewer > 1 && chunks < fewer * MIN_CHUNKS_PER_LANE) fewer /= 2;
+  return fewer;
 }
 
 /** Up to so many tokens, rows are multiplied one by one with all of them; beyond, in tiles of rows and tokens. */

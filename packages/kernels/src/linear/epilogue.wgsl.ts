@@ -1,13 +1,14 @@
 /**
  * What the shaders of `linear` do with a finished sum: bias, activation, scale, and where the result goes.
  */
-import type { Binding } from "@blackmamba/tensor";
+import type { Binding, Tensor } from "@blackmamba/tensor";
 import { GELU, SOFTPLUS } from "../wgsl/math.ts";
 import type { LinearOperands, LinearParams } from "./linear.ts";
 
 /**
- * Declares `fn finish(sum: f32, token: u32, matrix: u32, output: u32)`, or for a gated activation
- * `fn finish(gate: f32, sum: f32, token: u32, matrix: u32, output: u32)`. `matrix` counts within the bound stack.
+ * Declares `struct Prepared` and `fn prepare(token: u32, matrix: u32, output: u32) -> Prepared`: what a result needs beside its
+ * sum; then `fn finish(prepared: Prepared, sum: f32, token: u32, matrix: u32, output: u32)`, for a gated activation with the
+ * gate's sum before `sum`. `matrix` counts within the bound stack.
  */
 export function epilogue(
   { out, bias, scale }: LinearOperands,
@@ -19,20 +20,35 @@ export function epilogue(
   const outputs = out.shape[1];
   const isGated = activation === "gated-gelu";
   const rows = isGated ? 2 * outputs : outputs;
-  const biasOf = (row: string) =>
-    bias ? ` + bias[${bias.offset}u + (${firstExpert}u + matrix) * ${rows}u + ${row}]` : "";
+  const at = `${out.offset}u + token * ${out.rowStride}u + output`;
+  const prepared = {
+    ...(bias && { bias: biasAt(bias, "output") }),
+    ...(bias && isGated && { gate_bias: biasAt(bias, "output"), bias: biasAt(bias, `${outputs}u + output`) }),
+    ...(scale && { scale: `scale[${scale.offset}u + token * ${scale.rowStride}u]` }),
+    ...(accumulate && { before: `out[${at}]` }),
+  };
+  // A struct has to have a member.
+  const members = Object.entries(Object.keys(prepared).length > 0 ? prepared : { nothing: "0.0" });
+  const withBias = bias ? "(sum + prepared.bias)" : "sum";
   const activated = {
-    none: `sum${biasOf("output")}`,
-    softplus: `softplus(sum${biasOf("output")})`,
-    gelu: `gelu(sum${biasOf("output")})`,
-    "gated-gelu": `gelu(gate${biasOf("output")}) * (sum${biasOf(`${outputs}u + output`)})`,
+    none: withBias,
+    softplus: `softplus(${withBias})`,
+    gelu: `gelu(${withBias})`,
+    "gated-gelu": `gelu(${bias ? "gate + prepared.gate_bias" : "gate"}) * ${withBias}`,
   }[activation ?? "none"];
   const functions = activation === undefined ? "" : activation === "softplus" ? SOFTPLUS : GELU;
   const code = `${functions}
-fn finish(${isGated ? "gate: f32, " : ""}sum: f32, token: u32, matrix: u32, output: u32) {
-  let value = (${activated})${scale ? ` * scale[${scale.offset}u + token * ${scale.rowStride}u]` : ""};
-  let at = ${out.offset}u + token * ${out.rowStride}u + output;
-  out[at] = ${accumulate ? "out[at] + value" : "value"};
+struct Prepared { ${members.map(([name]) => `${name}: f32`).join(", ")} }
+fn prepare(token: u32, matrix: u32, output: u32) -> Prepared {
+  return Prepared(${members.map(([, value]) => value).join(", ")});
+}
+fn finish(prepared: Prepared, ${isGated ? "gate: f32, " : ""}sum: f32, token: u32, matrix: u32, output: u32) {
+  let value = ${activated}${scale ? " * prepared.scale" : ""};
+  out[${at}] = ${accumulate ? "prepared.before + value" : "value"};
 }`;
   return { bindings, code };
+
+  function biasAt(tensor: Tensor, row: string): string {
+    return `bias[${tensor.offset}u + (${firstExpert}u + matrix) * ${rows}u + ${row}]`;
+  }
 }

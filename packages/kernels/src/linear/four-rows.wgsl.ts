@@ -27,7 +27,10 @@ export function fourRows(operands: LinearOperands): FourRows {
     : `matrix * ${outputs}u`;
   const stores = Array.from({ length: count }, (_, i) => {
     const sums = paired ? `sums[${i}], sums[${i + 2}]` : `sums[${i}]`;
-    return { last: `output + ${i}u < ${outputs}u`, finish: `finish(${sums}, token, matrix, output + ${i}u);` };
+    return {
+      last: `output + ${i}u < ${outputs}u`,
+      finish: `finish(prepare(token, matrix, output + ${i}u), ${sums}, token, matrix, output + ${i}u);`,
+    };
   });
   return {
     outputs: count,

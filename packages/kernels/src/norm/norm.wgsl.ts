@@ -1,18 +1,41 @@
 /**
- * One workgroup per token: its lanes add up their parts in a tree, twice, as the variance needs the mean first.
+ * One workgroup per token: its lanes add up their parts, twice, as the variance needs the mean first. A row that is not too
+ * long stays in their registers from the first sum to the last.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../dispatch.ts";
+import { laneSum } from "../wgsl/lane-sum.ts";
 import type { NormOperands, NormParams } from "./norm.ts";
+
+/** Elements that a lane keeps in registers. */
+const MAX_KEPT = 16;
 
 export function normShader(
   { out, x, weight, bias }: NormOperands,
   { kind, epsilon, lastOnly }: NormParams,
-  { software }: AdapterTraits,
+  traits: AdapterTraits,
 ): Shader {
   const hidden = x.shape[1];
   // An emulated GPU runs lanes one after another; a real one needs enough of them to hide memory latency.
-  const lanes = software ? 1 : 128;
+  const lanes = traits.software ? 1 : 256;
+  const addUp = laneSum(traits, lanes, lanes, "f32");
+  const perLane = Math.ceil(hidden / lanes);
+  const isKept = perLane <= MAX_KEPT;
+  const own = Array.from({ length: perLane }, (_, i) => i);
+  const at = (i: number) => `(thread + ${i * lanes}u)`;
+  const isSure = (i: number) => (i + 1) * lanes <= hidden;
+  /** Statements for each element of this lane: `value` is the element, less the mean once there is one. */
+  const each = (statement: (value: string, at: string) => string) =>
+    isKept
+      ? own
+          .map((i) =>
+            isSure(i) ? statement(`v${i}`, at(i)) : `if (${at(i)} < ${hidden}u) { ${statement(`v${i}`, at(i))} }`,
+          )
+          .join("\n  ")
+      : `for (var i = thread; i < ${hidden}u; i += ${lanes}u) { ${statement("(x[start + i] - mean)", "i")} }`;
+  const load = (i: number) =>
+    isSure(i) ? `x[start + ${at(i)}]` : `select(0.0, x[start + min(${at(i)}, ${hidden - 1}u)], ${at(i)} < ${hidden}u)`;
+  const subtractMean = isKept ? own.map((i) => `v${i} -= mean;`).join(" ") : "";
   return {
     bindings: [
       { name: "out", tensor: out, access: "read_write", type: "array<f32>" },
@@ -20,19 +43,8 @@ export function normShader(
       { name: "weight", tensor: weight, access: "read", type: "array<f32>" },
       ...(bias ? [{ name: "bias", tensor: bias, access: "read", type: "array<f32>" } as const] : []),
     ],
-    code: `
-var<workgroup> partial: array<f32, ${lanes}>;
-
-fn total(value: f32, lane: u32) -> f32 {
-  workgroupBarrier(); // the sum before has been read by all
-  partial[lane] = value;
-  for (var half = ${Math.floor(lanes / 2)}u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { partial[lane] += partial[lane + half]; }
-  }
-  workgroupBarrier();
-  return partial[0];
-}
+    enables: addUp.enables,
+    code: `${addUp.code}
 
 @compute @workgroup_size(${lanes})
 fn main(${MAIN_PARAMETERS}) {
@@ -40,22 +52,19 @@ fn main(${MAIN_PARAMETERS}) {
   if (token >= run.tokens) { return; }
   let start = token * ${hidden}u;
   var mean = 0.0;
+  ${isKept ? own.map((i) => `var v${i} = ${load(i)};`).join("\n  ") : ""}
   ${
     kind === "layer"
       ? `var sum = 0.0;
-  for (var i = thread; i < ${hidden}u; i += ${lanes}u) { sum += x[start + i]; }
-  mean = total(sum, thread) / ${hidden}.0;`
+  ${each((value) => `sum += ${value};`)}
+  mean = lane_sum(sum, thread) / ${hidden}.0;
+  ${subtractMean}`
       : ""
   }
   var squares = 0.0;
-  for (var i = thread; i < ${hidden}u; i += ${lanes}u) {
-    let d = x[start + i] - mean;
-    squares += d * d;
-  }
-  let deviation = sqrt(total(squares, thread) / ${hidden}.0 + ${epsilon});
-  for (var i = thread; i < ${hidden}u; i += ${lanes}u) {
-    out[${lastOnly ? "" : "start + "}i] = (x[start + i] - mean) / deviation * weight[i]${bias ? " + bias[i]" : ""};
-  }
+  ${each((value) => `squares += ${value} * ${value};`)}
+  let deviation = sqrt(lane_sum(squares, thread) / ${hidden}.0 + ${epsilon});
+  ${each((value, i) => `out[${lastOnly ? "" : "start + "}${i}] = ${value} / deviation * weight[${i}]${bias ? ` + bias[${i}]` : ""};`)}
 }`,
     workgroups: (tokens) => (lastOnly ? [1, 1, 1] : spread(tokens)),
   };

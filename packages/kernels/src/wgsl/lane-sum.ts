@@ -4,6 +4,9 @@
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 
+/** What may be added up. */
+export type SumType = "f32" | "vec2<f32>" | "vec3<f32>" | "vec4<f32>";
+
 /** What a kernel needs to add up over its lanes. */
 export interface LaneSum {
   readonly enables: NonNullable<Shader["enables"]>;
@@ -17,13 +20,12 @@ export interface LaneSum {
 /**
  * @param lanes - neighbouring threads that add up, a power of two that divides the workgroup
  * @param workgroupSize - threads of the workgroup
- * @param type - what is added: `f32` or a vector of it
  */
 export function laneSum(
   { subgroupSize }: Pick<AdapterTraits, "subgroupSize">,
   lanes: number,
   workgroupSize: number,
-  type: "f32" | "vec2<f32>" | "vec4<f32>",
+  type: SumType,
 ): LaneSum {
   if (lanes === 1)
     return { enables: [], code: `fn lane_sum(value: ${type}, thread: u32) -> ${type} { return value; }` };

@@ -9,8 +9,9 @@
 import { type AdapterTraits, type Binding, rowCount, type Shader, type Tensor } from "@blackmamba/tensor";
 import { type MatVecShape, matVecShape } from "../tuning.ts";
 import { chunkLoader } from "./chunks.ts";
-import { laneSum } from "./lane-sum.ts";
+import { laneSum, type SumType } from "./lane-sum.ts";
 import { loader } from "./load.ts";
+import { overChunks } from "./over-chunks.ts";
 
 /** RMSNorm of a vector: x / sqrt(mean(x²) + ε) · weight. */
 export interface FoldedNorm {
@@ -34,6 +35,8 @@ export interface MatVecPlan {
   readonly outputs: number;
   /** Result o is made of the rows o and `outputs` + o of a matrix, and `finish` gets both sums. Default false. */
   readonly paired?: boolean | undefined;
+  /** WGSL expression of the reciprocal of the vector's root mean square, where the kernel has it already. */
+  readonly inverse?: string | undefined;
   /** Tokens of a tile; default 1, which is all there may be for `norm` on an emulated GPU. */
   readonly tileTokens?: number | undefined;
   /** Tiles of tokens at a run over so many tokens. Default one. */
@@ -57,12 +60,19 @@ export interface MatVec {
   quad(token: string, column: string): string;
   /** WGSL expression of such a `value` times the norm's weight, where that is still to be done. */
   weighted(value: string, column: string): string;
-  /** Whether the sums have still to be divided by the vector's root mean square: `squares` have to be added up beside them. */
+  /** Whether sums over `weighted` quads have still to be divided by the vector's root mean square. */
   readonly isFolded: boolean;
+  /** The type that `fn lane_sum(value: TYPE, thread: u32) -> TYPE` of `code` adds up over a group of lanes. */
+  readonly sumType: SumType;
+  /** Components of it. */
+  readonly sumWidth: number;
   /**
-   * Statements of `main` after `stage` and after `matrix: u32`, `start: u32` and `end: u32` (the tile's positions) are declared. They call
-   * `fn token_at(position: u32) -> u32`, and for each result `fn finish(sum: f32, token: u32, matrix: u32, output: u32)`, or
-   * with `paired` `fn finish(gate: f32, sum: f32, token: u32, matrix: u32, output: u32)`.
+   * Statements of `main` after `stage` and after `matrix: u32`, `start: u32` and `end: u32` (the tile's positions) are
+   * declared. They call `fn token_at(position: u32) -> u32`, and for each result
+   *
+   * - `fn prepare(token: u32, matrix: u32, output: u32) -> Prepared`, before the sums are made: what finishing a result needs to
+   *   read is on its way meanwhile. Also called for results that are not finished, with indices that are in range.
+   * - `fn finish(prepared: Prepared, sum: f32, token: u32, matrix: u32, output: u32)`, with `paired` the gate's sum before `sum`.
    */
   readonly body: string;
   workgroups(tokens: number): readonly [number, number, number];
@@ -75,9 +85,6 @@ export const MAT_VEC_PARAMETERS = `@builtin(workgroup_id) workgroup_id: vec3<u32
 
 /** WebGPU guarantees so many workgroups in a dimension. */
 const MAX_WORKGROUPS = 65535;
-
-/** Loads of 16 bytes that a lane keeps in flight. */
-const MAX_LOADS_IN_FLIGHT = 16;
 
 /** Writes the WGSL for these operands. */
 export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: AdapterTraits): MatVec {
@@ -99,9 +106,17 @@ export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: Adapt
   const tile = Array.from({ length: tileTokens }, (_, t) => t);
   const outputOf = (r: number) => `min(first + ${Math.floor(r / rowsPerOutput)}u, ${outputs - 1}u)`;
   const sums = rows.flatMap((r) => tile.map((t) => `sum_${r}_${t}`));
-  const squares = norm && !isStaged ? tile.map((t) => `squares_${t}`) : [];
+  const isFolded = norm !== undefined && !isStaged;
+  const squares = isFolded && plan.inverse === undefined ? tile.map((t) => `squares_${t}`) : [];
   const values = [...sums, ...squares];
-  const addUp = laneSum(traits, lanes, workgroupSize, "vec4<f32>");
+  const width = Math.min(4, values.length);
+  const sumType = (["f32", "vec2<f32>", "vec3<f32>", "vec4<f32>"] as const)[width - 1] ?? "vec4<f32>";
+  const addUp = laneSum(traits, lanes, workgroupSize, sumType);
+  const inverseOf = (total: string) => plan.inverse ?? `(1.0 / sqrt(${total} / ${inputs}.0 + ${norm?.epsilon}))`;
+  const results = finishing({
+    ...{ sums, squares, width, shape, rowsPerOutput, tileTokens, outputs },
+    inverse: isFolded ? inverseOf : undefined,
+  });
 
   /** Multiplies a chunk of every row; `keep` is 0 for a chunk past the end. */
   const multiply = (suffix: string, chunk: string, keep?: string) =>
@@ -143,7 +158,9 @@ fn dot_add(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
     stage: vector.stage,
     quad: vector.quad,
     weighted: vector.weighted,
-    isFolded: squares.length > 0,
+    isFolded,
+    sumType,
+    sumWidth: width,
     body: `let lane = thread % ${lanes}u;
   let first = ((workgroup_id.x + workgroup_id.z * num_workgroups.x) * ${groups}u + thread / ${lanes}u) * ${shape.outputs}u;
   ${rows
@@ -153,12 +170,16 @@ fn dot_add(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
     })
     .join("\n  ")}
   ${tile.map((t) => `let token_${t} = token_at(min(start + ${t}u, end - 1u));`).join("\n  ")}
+  ${results.before}
   ${values.map((value) => `var ${value} = 0.0;`).join(" ")}
-  ${loop(chunks, lanes, rows.length, tileTokens, load, multiply)}
-  ${packed(values)
-    .map((four, i) => `let total_${i} = lane_sum(vec4<f32>(${four.join(", ")}), thread);`)
+  ${overChunks({ chunks, lanes, loadsPerChunk: rows.length, isUnrolled: tileTokens === 1, load, multiply })}
+  ${packed(values, width)
+    .map((some, i) => {
+      const value = width === 1 ? some[0] : `${sumType}(${some.join(", ")})`;
+      return `let total_${i} = lane_sum(${value}, thread);`;
+    })
     .join("\n  ")}
-  ${finish(sums, squares, shape, rowsPerOutput, tileTokens, outputs, inputs, norm?.epsilon ?? 0)}`,
+  ${results.after}`,
     workgroups: (tokens) => {
       const count = Math.ceil(outputs / (groups * shape.outputs));
       const z = Math.ceil(count / MAX_WORKGROUPS);
@@ -225,68 +246,41 @@ var<workgroup> stage_parts: array<f32, ${workgroupSize}>;`,
   };
 }
 
-/** Goes over a row's chunks: unrolled for one token, so that many loads are in flight; in a loop for several. */
-function loop(
-  chunks: number,
-  lanes: number,
-  rows: number,
-  tileTokens: number,
-  load: (suffix: string, chunk: string) => string,
-  multiply: (suffix: string, chunk: string, keep?: string) => string,
-): string {
-  const whole = Math.floor(chunks / lanes);
-  const hasRest = chunks % lanes > 0;
-  const rest = hasRest
-    ? `{
-    let chunk = min(${whole * lanes}u + lane, ${chunks - 1}u);
-    let keep = f32(${whole * lanes}u + lane < ${chunks}u);
-    ${load("", "chunk")}
-    ${multiply("", "chunk", "keep")}
-  }`
-    : "";
-  const atOnce = lanes === 1 || tileTokens > 1 ? 1 : Math.max(1, Math.floor(MAX_LOADS_IN_FLIGHT / rows));
-  if (atOnce === 1) {
-    return `for (var chunk = lane; chunk < ${whole * lanes}u; chunk += ${lanes}u) {
-    ${load("", "chunk")}
-    ${multiply("", "chunk")}
+/** The values in groups of `width`, the last filled up. */
+function packed(values: readonly string[], width: number): string[][] {
+  const groups = [];
+  for (let i = 0; i < values.length; i += width) {
+    const some = values.slice(i, i + width);
+    groups.push([...some, ...Array<string>(width - some.length).fill("0.0")]);
   }
-  ${rest}`;
-  }
-  const batches = [];
-  for (let step = 0; step < whole; step += atOnce) {
-    const steps = Array.from({ length: Math.min(atOnce, whole - step) }, (_, i) => step + i);
-    const chunk = (i: number) => (i === 0 ? "lane" : `(lane + ${i * lanes}u)`);
-    batches.push(`{
-    ${steps.map((i) => load(`_${i}`, chunk(i))).join("\n    ")}
-    ${steps.map((i) => multiply(`_${i}`, chunk(i))).join("\n    ")}
-  }`);
-  }
-  return `${batches.join("\n  ")}
-  ${rest}`;
+  return groups;
 }
 
-function packed(values: readonly string[]): string[][] {
-  const fours = [];
-  for (let i = 0; i < values.length; i += 4) {
-    const four = values.slice(i, i + 4);
-    fours.push([...four, ...Array<string>(4 - four.length).fill("0.0")]);
-  }
-  return fours;
+interface Finishing {
+  readonly sums: readonly string[];
+  readonly squares: readonly string[];
+  /** Values that are added up together. */
+  readonly width: number;
+  readonly shape: MatVecShape;
+  readonly rowsPerOutput: number;
+  readonly tileTokens: number;
+  readonly outputs: number;
+  /** WGSL expression of the reciprocal root mean square from the sum of squares; none, where sums need no more. */
+  readonly inverse: ((total: string) => string) | undefined;
 }
 
 /** Gives each result to a lane of its own, which finishes it: all at once, rather than one lane one after another. */
-function finish(
-  sums: readonly string[],
-  squares: readonly string[],
-  { lanes, outputs: ownOutputs }: MatVecShape,
-  rowsPerOutput: number,
-  tileTokens: number,
-  outputs: number,
-  inputs: number,
-  epsilon: number,
-): string {
-  const total = (value: number) => `total_${value >> 2}.${"xyzw"[value & 3]}`;
-  const results = ownOutputs * tileTokens;
+function finishing(finishing: Finishing): { before: string; after: string } {
+  const { sums, squares, width, shape, rowsPerOutput, tileTokens, outputs, inverse } = finishing;
+  const { lanes } = shape;
+  const total = (value: number) => `total_${Math.floor(value / width)}${width > 1 ? `.${"xyzw"[value % width]}` : ""}`;
+  const results = shape.outputs * tileTokens;
+  const isOneEach = results <= lanes;
+  /** Where result number `index` of these lanes belongs, in range also for those that are not finished. */
+  const place = (index: string) => `let output = first + ${index} / ${tileTokens}u;
+  let position = start + ${index} % ${tileTokens}u;
+  let token = token_at(min(position, end - 1u));
+  let prepared = prepare(token, matrix, min(output, ${outputs - 1}u));`;
   const blocks = [];
   for (let start = 0; start < results; start += lanes) {
     const own = Array.from({ length: Math.min(lanes, results - start) }, (_, i) => start + i);
@@ -297,24 +291,18 @@ function finish(
     };
     const row = (half: number) => (result: number) =>
       total((Math.floor(result / tileTokens) * rowsPerOutput + half) * tileTokens + (result % tileTokens));
-    const scale =
-      squares.length > 0
-        ? `${pick("mean", (result) => total(sums.length + (result % tileTokens)))}
-    let inverse = 1.0 / sqrt(mean / ${inputs}.0 + ${epsilon});`
-        : "";
-    const times = squares.length > 0 ? " * inverse" : "";
+    const squaresOf = squares.length > 0 ? pick("mean", (result) => total(sums.length + (result % tileTokens))) : "";
+    const times = inverse ? ` * ${inverse("mean")}` : "";
     const parts = rowsPerOutput === 2 ? `gate${times}, sum${times}` : `sum${times}`;
     blocks.push(`{
+    ${isOneEach ? "" : place(`(${start}u + lane)`)}
     ${rowsPerOutput === 2 ? pick("gate", row(0)) : ""}
     ${pick("sum", row(rowsPerOutput - 1))}
-    ${scale}
-    let result = ${start}u + lane;
-    let output = first + result / ${tileTokens}u;
-    let position = start + result % ${tileTokens}u;
+    ${squaresOf}
     if (lane < ${own.length}u && output < ${outputs}u && position < end) {
-      finish(${parts}, token_at(position), matrix, output);
+      finish(prepared, ${parts}, token, matrix, output);
     }
   }`);
   }
-  return blocks.join("\n  ");
+  return { before: isOneEach ? place(`(lane % ${results}u)`) : "", after: blocks.join("\n  ") };
 }

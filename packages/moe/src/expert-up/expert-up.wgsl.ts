@@ -3,8 +3,8 @@
  * than another dispatch. Then its lanes multiply their rows of the chosen expert's matrix. The first workgroup writes the
  * routing down.
  */
-import { chunkLoader, GELU, MAT_VEC_PARAMETERS, matVec, SIGMOID } from "@blackmamba/kernels";
-import type { AdapterTraits, Shader, Tensor } from "@blackmamba/tensor";
+import { chunkLoader, GELU, MAT_VEC_PARAMETERS, type MatVec, matVec, overChunks, SIGMOID } from "@blackmamba/kernels";
+import type { AdapterTraits, Binding, Shader, Tensor } from "@blackmamba/tensor";
 import type { Gating } from "../route/route.ts";
 import type { ExpertUpOperands, ExpertUpParams } from "./expert-up.ts";
 
@@ -15,22 +15,22 @@ export function expertUpShader(
 ): Shader {
   const { out, expert, routes, x, norm, router, routerBias, up, upBias } = operands;
   const ffn = out.shape[1] ?? 1;
-  const [experts, hidden] = router.shape as readonly [number, number];
+  const experts = router.shape[0] ?? 1;
   const bound = up.shape[0] ?? 1;
-  const product = matVec({ x, weights: up, norm: { weight: norm, epsilon } }, { outputs: ffn, paired: gated }, traits);
-  const { workgroupSize, shape } = product;
-  const chunks = chunkLoader("router", router);
-  const lanesPerExpert = shape.lanes;
-  const groups = shape.groups;
+  const product = matVec(
+    { x, weights: up, norm: { weight: norm, epsilon } },
+    // The vector's root mean square comes with the router's sums.
+    { outputs: ffn, paired: gated, inverse: "inverse" },
+    traits,
+  );
+  const routing = routerProduct(product, router, epsilon);
   const biasAt = (row: string) =>
-    upBias ? ` + up_bias[(${firstExpert}u + matrix) * ${gated ? 2 * ffn : ffn}u + ${row}]` : "";
-  const quads = Array.from({ length: chunks.elements / 4 }, (_, i) => i);
-  const column = (i: number) => `chunk * ${chunks.elements}u + ${4 * i}u`;
-  const read = (name: string, tensor: Tensor) => ({ name, tensor, access: "read", type: "array<f32>" }) as const;
+    upBias ? `up_bias[(${firstExpert}u + matrix) * ${gated ? 2 * ffn : ffn}u + ${row}]` : "0.0";
+  const read = (name: string, tensor: Tensor): Binding => ({ name, tensor, access: "read", type: "array<f32>" });
   return {
     bindings: [
       ...product.bindings,
-      ...chunks.bindings,
+      ...routing.bindings,
       read("router_bias", routerBias),
       ...(upBias ? [read("up_bias", upBias)] : []),
       { name: "out", tensor: out, access: "read_write", type: "array<f32>" },
@@ -40,59 +40,42 @@ export function expertUpShader(
     enables: product.enables,
     code: `${SIGMOID}
 ${GELU}
-${chunks.code}
 var<workgroup> logits: array<f32, ${experts}>;
-var<workgroup> gates: array<f32, ${experts}>;
-fn token_at(position: u32) -> u32 { return position; }
-fn finish(${gated ? "gate: f32, " : ""}sum: f32, token: u32, matrix: u32, output: u32) {
-  ${
-    gated
-      ? `out[output] = gelu(gate${biasAt("output")}) * (sum${biasAt(`${ffn}u + output`)});`
-      : `out[output] = gelu(sum${biasAt("output")});`
-  }
-}
-${product.code}
 ${gateFunction(gating, experts)}
+fn token_at(position: u32) -> u32 { return position; }
+struct Prepared { gate_bias: f32, bias: f32 }
+fn prepare(token: u32, matrix: u32, output: u32) -> Prepared {
+  return Prepared(${gated ? biasAt("output") : "0.0"}, ${biasAt(gated ? `${ffn}u + output` : "output")});
+}
+fn finish(prepared: Prepared, ${gated ? "gate: f32, " : ""}sum: f32, token: u32, matrix: u32, output: u32) {
+  let value = sum + prepared.bias;
+  out[output] = ${gated ? "gelu(gate + prepared.gate_bias) * value" : "gelu(value)"};
+}
+${routing.code}
+${product.code}
 
-@compute @workgroup_size(${workgroupSize})
+@compute @workgroup_size(${product.workgroupSize})
 fn main(${MAT_VEC_PARAMETERS}) {
   let start = 0u;
   ${product.stage}
-  // Router: the same lanes to an expert as to a row.
-  for (var round = 0u; round < ${Math.ceil(experts / groups)}u; round++) {
-    let e = round * ${groups}u + thread / ${lanesPerExpert}u;
-    var dots = 0.0;
-    var squares = 0.0;
-    for (var chunk = thread % ${lanesPerExpert}u; chunk < ${Math.ceil(hidden / chunks.elements)}u; chunk += ${lanesPerExpert}u) {
-      let w = router_chunk(min(e, ${experts - 1}u), chunk);
-      var own = 0.0;
-      ${quads
-        .map(
-          (i) => `{
-        let v = ${product.quad("0u", column(i))};
-        squares = dot_add(v, v, squares);
-        own = dot_add(${chunks.quad("w", i)}, ${product.weighted("v", column(i))}, own);
-      }`,
-        )
-        .join("\n      ")}
-      dots += ${chunks.scale ? `${chunks.scale("w")} * own` : "own"};
-    }
-    let total = lane_sum(vec4<f32>(dots, squares, 0.0, 0.0), thread);
-    if (thread % ${lanesPerExpert}u == 0u && e < ${experts}u) {
-      logits[e] = total.x${product.isFolded ? ` * (1.0 / sqrt(total.y / ${hidden}.0 + ${epsilon}))` : ""} + router_bias[e];
-    }
-  }
-  workgroupBarrier();
-  for (var e = thread; e < ${experts}u; e += ${workgroupSize}u) { gates[e] = gate_of(e); }
+  ${routing.body}
   workgroupBarrier();
   // Gates are compared, not logits: two logits may share a gate once it is rounded, and then the first expert is taken.
+  ${gating === "softmax" ? "let total = gate_total();" : ""}
   var best = 0u;
-  for (var e = 1u; e < ${experts}u; e++) { best = select(best, e, gates[e] > gates[best]); }
+  var best_gate = gate_of(0u${gating === "softmax" ? ", total" : ""});
+  for (var e = 1u; e < ${experts}u; e++) {
+    let gate = gate_of(e${gating === "softmax" ? ", total" : ""});
+    if (gate > best_gate) {
+      best = e;
+      best_gate = gate;
+    }
+  }
   if (workgroup_id.x == 0u && workgroup_id.z == 0u) {
-    for (var e = thread; e < ${experts}u; e += ${workgroupSize}u) { routes[e] = logits[e]; }
+    for (var e = thread; e < ${experts}u; e += ${product.workgroupSize}u) { routes[e] = logits[e]; }
     if (thread == 0u) {
       expert[0] = best;
-      routes[${experts}] = gates[best];
+      routes[${experts}] = best_gate;
     }
   }
   // A matrix of another part of the stack: nothing is stored, as no position is left.
@@ -105,14 +88,72 @@ fn main(${MAT_VEC_PARAMETERS}) {
   };
 }
 
-/** Declares `fn gate_of(e: u32) -> f32`, of the logits in workgroup memory. */
+/** The router's rows times the vector, by the same lanes as the matrix's: logits, and the `inverse` of the root mean square. */
+function routerProduct(
+  product: MatVec,
+  router: Tensor,
+  epsilon: number,
+): { bindings: readonly Binding[]; code: string; body: string } {
+  const [experts = 1, hidden = 1] = router.shape;
+  const { lanes, groups } = product.shape;
+  const w = chunkLoader("router", router);
+  const quads = Array.from({ length: w.elements / 4 }, (_, i) => i);
+  const body = overChunks({
+    chunks: Math.ceil(hidden / w.elements),
+    lanes,
+    loadsPerChunk: 1,
+    isUnrolled: true,
+    load: (suffix, chunk) => `let w${suffix} = router_chunk(router_row, ${chunk});`,
+    multiply: (suffix, chunk, keep) => `{
+      var own = 0.0;
+      ${quads
+        .map((i) => {
+          const column = `${chunk} * ${w.elements}u + ${4 * i}u`;
+          return `let v${i} = ${product.quad("0u", column)}${keep ? ` * ${keep}` : ""};
+      squares = dot_add(v${i}, v${i}, squares);
+      own = dot_add(${w.quad(`w${suffix}`, i)}, ${product.weighted(`v${i}`, column)}, own);`;
+        })
+        .join("\n      ")}
+      dots += ${w.scale ? `${w.scale(`w${suffix}`)} * own` : "own"};
+    }`,
+  });
+  const packed = ["dots", "squares", "0.0", "0.0"].slice(0, product.sumWidth).join(", ");
+  // Sums of one value at a time where the matrix needs no more: the squares then take a turn of their own.
+  const addUp =
+    product.sumWidth === 1
+      ? "let dots_total = lane_sum(dots, thread);\n    let squares_total = lane_sum(squares, thread);"
+      : `let totals = lane_sum(${product.sumType}(${packed}), thread);
+    let dots_total = totals.x;
+    let squares_total = totals.y;`;
+  return {
+    bindings: w.bindings,
+    code: w.code,
+    body: `${product.isFolded ? "var inverse = 1.0;" : ""}
+  for (var round = 0u; round < ${Math.ceil(experts / groups)}u; round++) {
+    let lane = thread % ${lanes}u;
+    let e = round * ${groups}u + thread / ${lanes}u;
+    let router_row = min(e, ${experts - 1}u);
+    let bias = router_bias[router_row];
+    var dots = 0.0;
+    var squares = 0.0;
+    ${body}
+    ${addUp}
+    ${product.isFolded ? `inverse = 1.0 / sqrt(squares_total / ${hidden}.0 + ${epsilon});` : ""}
+    if (lane == 0u && e < ${experts}u) { logits[e] = dots_total${product.isFolded ? " * inverse" : ""} + bias; }
+  }`,
+  };
+}
+
+/** Declares `gate_of`: the gate of a logit in workgroup memory, given the total that softmax needs. */
 function gateFunction(gating: Gating, experts: number): string {
   if (gating === "sigmoid") return "fn gate_of(e: u32) -> f32 { return sigmoid(logits[e]); }";
-  return `fn gate_of(e: u32) -> f32 {
+  return `struct GateTotal { largest: f32, sum: f32 }
+fn gate_total() -> GateTotal {
   var largest = logits[0];
-  for (var i = 1u; i < ${experts}u; i++) { largest = max(largest, logits[i]); }
+  for (var e = 1u; e < ${experts}u; e++) { largest = max(largest, logits[e]); }
   var sum = 0.0;
-  for (var i = 0u; i < ${experts}u; i++) { sum += exp(logits[i] - largest); }
-  return exp(logits[e] - largest) / sum;
-}`;
+  for (var e = 0u; e < ${experts}u; e++) { sum += exp(logits[e] - largest); }
+  return GateTotal(largest, sum);
+}
+fn gate_of(e: u32, total: GateTotal) -> f32 { return exp(logits[e] - total.largest) / total.sum; }`;
 }

@@ -28,19 +28,33 @@ export function inProjStepShader(
   );
   const own = (j: number) => `state[(token * ${kept}u + ${j}u) * ${inner}u + d]`;
   const earlier = Array.from({ length: kept }, (_, j) => j);
+  const members = [
+    ["conv_bias", "conv_bias[d]"],
+    ...Array.from({ length: taps }, (_, j) => [`tap${j}`, `conv[d * ${taps}u + ${j}u]`]),
+    ...earlier.map((j) => [`state${j}`, own(j)]),
+    ...(bias
+      ? [
+          ["x_bias", "bias[d]"],
+          ["z_bias", `bias[${inner}u + d]`],
+        ]
+      : []),
+  ];
   return {
     bindings: [...product.bindings, ...bindings],
     enables: product.enables,
     code: `${SILU}
 fn token_at(position: u32) -> u32 { return position; }
-fn finish(x_sum: f32, z_sum: f32, token: u32, matrix: u32, d: u32) {
-  let input = x_sum${bias ? " + bias[d]" : ""};
-  ${earlier.map((j) => `let s${j} = ${own(j)};`).join("\n  ")}
-  var sum = fma(conv[d * ${taps}u + ${kept}u], input, conv_bias[d]);
-  ${earlier.map((j) => `sum = fma(conv[d * ${taps}u + ${j}u], s${j}, sum);`).join("\n  ")}
-  ${earlier.map((j) => `${own(j)} = ${j + 1 < kept ? `s${j + 1}` : "input"};`).join("\n  ")}
+struct Prepared { ${members.map(([name]) => `${name}: f32`).join(", ")} }
+fn prepare(token: u32, matrix: u32, d: u32) -> Prepared {
+  return Prepared(${members.map(([, value]) => value).join(", ")});
+}
+fn finish(prepared: Prepared, x_sum: f32, z_sum: f32, token: u32, matrix: u32, d: u32) {
+  let input = x_sum${bias ? " + prepared.x_bias" : ""};
+  var sum = fma(prepared.tap${kept}, input, prepared.conv_bias);
+  ${earlier.map((j) => `sum = fma(prepared.tap${j}, prepared.state${j}, sum);`).join("\n  ")}
+  ${earlier.map((j) => `${own(j)} = ${j + 1 < kept ? `prepared.state${j + 1}` : "input"};`).join("\n  ")}
   ${at("u", "token", "d")} = silu(sum);
-  ${at("z", "token", "d")} = z_sum${bias ? ` + bias[${inner}u + d]` : ""};
+  ${at("z", "token", "d")} = z_sum${bias ? " + prepared.z_bias" : ""};
 }
 ${product.code}
 

@@ -49,19 +49,21 @@ fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocatio
   let stores = channel < ${inner}u && token < run.tokens;
   let input = ${at("u", "token", "d")};
   let gate = ${at("z", "token", "d")};
+  let dt_bias_d = dt_bias[d];
+  let skip = D[d];
   let own = (token * ${inner}u + d) * ${states}u;
   ${own.map((i) => `let a${i} = A[d * ${states}u + ${safe(i)}]; let s${i} = state[own + ${safe(i)}]; let b${i} = ${at("B", "token", safe(i))}; let c${i} = ${guarded(i, at("C", "token", safe(i)))};`).join("\n  ")}
   var part = 0.0;
   for (var k = lane * 4u; k < ${dtRank}u; k += ${4 * lanes}u) {
     part += dot(dt_proj4(d, k), vec4<f32>(${low.join(", ")}));
   }
-  let dt = softplus(lane_sum(part, thread) + dt_bias[d]);
+  let dt = softplus(lane_sum(part, thread) + dt_bias_d);
   var y = 0.0;
   ${own.map((i) => `let n${i} = fma(exp(dt * a${i}), s${i}, dt * input * b${i}); y = fma(n${i}, c${i}, y);`).join("\n  ")}
   y = lane_sum(y, thread);
   if (!stores) { return; }
   ${own.map((i) => `${isUneven && i === own.length - 1 ? `if (${n(i)} < ${states}u) ` : ""}{ state[own + ${n(i)}] = n${i}; }`).join("\n  ")}
-  if (lane == 0u) { ${at("u", "token", "d")} = fma(D[d], input, y) * silu(gate); }
+  if (lane == 0u) { ${at("u", "token", "d")} = fma(skip, input, y) * silu(gate); }
 }`,
     workgroups: (tokens) => [Math.ceil(inner / channels), Math.min(tokens, capacity), 1],
   };
