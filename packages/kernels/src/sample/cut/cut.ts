@@ -1,0 +1,61 @@
+/**
+ * Which ids of a row of logits are left to draw from. Ids are ordered by their logit, the likeliest first, the lower id first
+ * among equals. With p = softmax(logit / temperature):
+ *
+ *   top-k   the first k
+ *   top-p   of these the fewest first ones that have a share of at least topP of their mass (arXiv 1904.09751)
+ *   min-p   of these all with p[id] ≥ minP · max(p) (arXiv 2407.01082)
+ *
+ * The first two are found as the last id that is left. Mass is added up in whole numbers, so that the sum does not depend on
+ * the order.
+ */
+import { defineKernel, type Tensor } from "@blackmamba/tensor";
+import { expectOperand } from "../../check.ts";
+import { seenWidth } from "../logit.ts";
+import { SETTINGS_WIDTH } from "../settings.ts";
+import { sampleCutReference } from "./cut.reference.ts";
+import { sampleCutShader } from "./cut.wgsl.ts";
+
+/** Words of a cut: the key and the id of the last that top-k and top-p leave, and the bits of the largest logit. */
+export const CUT_WIDTH = 3;
+
+/** Where each word of a cut is. */
+export const CUT = { key: 0, id: 1, largest: 2 } as const;
+
+/** Operands of {@link sampleCut}. */
+export type SampleCutOperands = {
+  /** u32 [rows, CUT_WIDTH] */
+  readonly cut: Tensor;
+  /** f32 [rows, vocab] */
+  readonly logits: Tensor;
+  /** u32 [rows, SETTINGS_WIDTH] */
+  readonly settings: Tensor;
+  /** u32 [rows, vocab / 32 rounded up]: the ids that the repetition penalty is for, a bit each; left out: none */
+  readonly seen?: Tensor | undefined;
+};
+
+/**
+ * Finds where top-k and top-p cut the vocabulary, and what min-p compares with: one workgroup for each row. One row per token
+ * of the run. Rows with a NaN get some cut.
+ */
+export const sampleCut = defineKernel<SampleCutOperands>({
+  name: "sample-cut",
+
+  check({ cut, logits, settings, seen }) {
+    const [rows, vocab = 0] = logits.shape;
+    expectOperand("sample-cut", "logits", logits, ["f32"], [undefined, undefined]);
+    expectOperand("sample-cut", "cut", cut, ["u32"], [rows, CUT_WIDTH]);
+    expectOperand("sample-cut", "settings", settings, ["u32"], [rows, SETTINGS_WIDTH]);
+    expectOperand("sample-cut", "seen", seen, ["u32"], [rows, seenWidth(vocab)]);
+  },
+
+  shader: sampleCutShader,
+  reference: sampleCutReference,
+});
+
+/**
+ * Bits of half a mass: masses have twice as many, and the sums of both halves over a whole vocabulary stay below 2^32.
+ */
+export function massHalfBits(vocab: number): number {
+  return Math.min(16, 32 - Math.ceil(Math.log2(vocab)));
+}

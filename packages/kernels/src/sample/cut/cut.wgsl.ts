@@ -1,0 +1,268 @@
+/**
+ * One workgroup per row, which goes through the logits several times instead of sorting them: it puts them into bins, finds
+ * the bin that the cut is in, and goes on with that one until nothing is left to tell apart.
+ *
+ * The first bins are of equal width in the logit, as logits are spread over these; in bits they crowd, and lanes would wait
+ * for each other at a few bins. The next are of the keys of those in the one bin, and last, among equal logits, of ids.
+ */
+import type { AdapterTraits, Shader } from "@blackmamba/tensor";
+import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../../dispatch.ts";
+import { logitBindings, logitCode, setting, settingWord } from "../logit.wgsl.ts";
+import { MULTIPLY_HIGH } from "../noise.wgsl.ts";
+import { CUT, CUT_WIDTH, massHalfBits, type SampleCutOperands } from "./cut.ts";
+
+/** Bins are added up in groups of 16 by as many lanes, and the groups by one. */
+const BIN_BITS = 9;
+const BINS = 2 ** BIN_BITS;
+const GROUP = 16;
+const GROUPS = BINS / GROUP;
+
+export function sampleCutShader(
+  operands: SampleCutOperands,
+  _: unknown,
+  { software, maxWorkgroupSize }: AdapterTraits,
+): Shader {
+  const vocab = operands.logits.shape[1] as number;
+  const half = massHalfBits(vocab);
+  // An emulated GPU runs lanes one after another.
+  const lanes = software ? 1 : Math.min(maxWorkgroupSize, 1024);
+  return {
+    bindings: [
+      { name: "cuts", tensor: operands.cut, access: "read_write", type: "array<u32>" },
+      ...logitBindings(operands),
+    ],
+    code: `${logitCode(operands)}
+${MULTIPLY_HIGH}
+
+// A whole number of 64 bits.
+struct Wide { low: u32, high: u32 }
+
+fn add(a: Wide, b: Wide) -> Wide {
+  let low = a.low + b.low;
+  return Wide(low, a.high + b.high + select(0u, 1u, low < a.low));
+}
+
+fn subtract(a: Wide, b: Wide) -> Wide {
+  return Wide(a.low - b.low, a.high - b.high - select(0u, 1u, a.low < b.low));
+}
+
+fn isLess(a: Wide, b: Wide) -> bool {
+  return a.high < b.high || (a.high == b.high && a.low < b.low);
+}
+
+// floor(a · share / 2^32), at least 1
+fn partOf(a: Wide, share: u32) -> Wide {
+  let part = add(Wide(multiplyHigh(a.low, share), 0u), Wide(a.high * share, multiplyHigh(a.high, share)));
+  return Wide(select(part.low, 1u, part.low == 0u && part.high == 0u), part.high);
+}
+
+// What is being looked for: among which ids, and how much of them is needed.
+struct Search {
+  // The ids are those of this first bin, with a key in [lowKey, highKey] and an id in [lowId, highId].
+  bin: u32,
+  lowKey: u32,
+  highKey: u32,
+  lowId: u32,
+  highId: u32,
+  needed: Wide,
+  // How much there is.
+  total: Wide,
+}
+
+// The row's largest logit, and bins per unit of logit.
+struct Scale { largest: f32, bins: f32 }
+
+// The last id that is left.
+struct Last { key: u32, id: u32 }
+
+// Sums of the lower and the upper half of what the bins hold.
+var<workgroup> lowHalves: array<atomic<u32>, ${BINS}>;
+var<workgroup> highHalves: array<atomic<u32>, ${BINS}>;
+var<workgroup> groups: array<Wide, ${GROUPS}>;
+var<workgroup> found: Found;
+var<workgroup> least: atomic<u32>;
+var<workgroup> most: atomic<u32>;
+var<workgroup> keys: vec2<u32>;
+
+// The bin with the cut, how much is needed of it and how much it holds.
+struct Found { bin: u32, needed: Wide, total: Wide }
+
+fn clearBins(thread: u32) {
+  workgroupBarrier(); // the bins before have been read by all
+  for (var bin = thread; bin < ${BINS}u; bin += ${lanes}u) {
+    atomicStore(&lowHalves[bin], 0u);
+    atomicStore(&highHalves[bin], 0u);
+  }
+  workgroupBarrier();
+}
+
+fn put(bin: u32, amount: u32) {
+  atomicAdd(&lowHalves[bin], amount & ${2 ** half - 1}u);
+  if (amount > ${2 ** half - 1}u) { atomicAdd(&highHalves[bin], amount >> ${half}u); }
+}
+
+fn binTotal(bin: u32) -> Wide {
+  let high = atomicLoad(&highHalves[bin]);
+  return add(Wide(atomicLoad(&lowHalves[bin]), 0u), Wide(high << ${half}u, high >> ${32 - half}u));
+}
+
+// Finds the first bin that with those before it reaches what is needed: so much, or such a share of all.
+fn find(fixed: Wide, share: u32, isShare: bool, thread: u32) -> Found {
+  workgroupBarrier();
+  for (var group = thread; group < ${GROUPS}u; group += ${lanes}u) {
+    var sum = Wide(0u, 0u);
+    for (var i = 0u; i < ${GROUP}u; i++) { sum = add(sum, binTotal(group * ${GROUP}u + i)); }
+    groups[group] = sum;
+  }
+  workgroupBarrier();
+  if (thread == 0u) {
+    var needed = fixed;
+    if (isShare) {
+      var sum = Wide(0u, 0u);
+      for (var group = 0u; group < ${GROUPS}u; group++) { sum = add(sum, groups[group]); }
+      needed = partOf(sum, share);
+    }
+    var group = 0u;
+    for (; group < ${GROUPS - 1}u && isLess(groups[group], needed); group++) { needed = subtract(needed, groups[group]); }
+    var bin = group * ${GROUP}u;
+    let end = bin + ${GROUP - 1}u;
+    for (; bin < end && isLess(binTotal(bin), needed); bin++) { needed = subtract(needed, binTotal(bin)); }
+    found = Found(bin, needed, binTotal(bin));
+  }
+  return workgroupUniformLoad(&found);
+}
+
+fn floatOf(key: u32) -> f32 {
+  return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
+}
+
+fn firstBin(value: f32, scale: Scale) -> u32 {
+  if (value == scale.largest) { return 0u; }
+  return min(u32(clamp((scale.largest - value) * scale.bins, 0.0, ${BINS - 1}.0)), ${BINS - 1}u); // NaN has some bin
+}
+
+// The least shift that puts this many numbers into the bins.
+fn shiftFor(span: u32) -> u32 {
+  return u32(max(0, ${32 - BIN_BITS} - i32(countLeadingZeros(span))));
+}
+
+// How much an id counts: 1 for top-k, for top-p its probability in parts of that of the likeliest.
+fn amountOf(row: u32, value: f32, largest: f32, isMass: bool) -> u32 {
+  if (!isMass) { return 1u; }
+  if (value == largest) { return ${2 ** (2 * half - 1)}u; }
+  return u32(exp((value - largest) * ${setting("inverseTemperature")}) * ${2 ** (2 * half - 1)}.0);
+}
+
+// The last id that is left of those up to \`before\`.
+fn cut(row: u32, scale: Scale, before: Last, isMass: bool, thread: u32) -> Last {
+  let count = ${settingWord("topK")};
+  let share = ${settingWord("topP")};
+
+  clearBins(thread);
+  for (var id = thread; id < ${vocab}u; id += ${lanes}u) {
+    let value = logit(row, id);
+    let key = keyOf(value);
+    if (key < before.key || (key == before.key && id > before.id)) { continue; }
+    put(firstBin(value, scale), amountOf(row, value, scale.largest, isMass));
+  }
+  let first = find(Wide(count, 0u), share, isMass, thread);
+  var search = Search(first.bin, 0u, 0u, 0u, ${vocab - 1}u, first.needed, first.total);
+
+  if (thread == 0u) {
+    atomicStore(&least, 0xffffffffu);
+    atomicStore(&most, 0u);
+  }
+  workgroupBarrier();
+  var lowest = 0xffffffffu;
+  var highest = 0u;
+  for (var id = thread; id < ${vocab}u; id += ${lanes}u) {
+    let value = logit(row, id);
+    if (firstBin(value, scale) != search.bin) { continue; }
+    lowest = min(lowest, keyOf(value));
+    highest = max(highest, keyOf(value));
+  }
+  atomicMin(&least, lowest);
+  atomicMax(&most, highest);
+  workgroupBarrier();
+  if (thread == 0u) { keys = vec2<u32>(max(atomicLoad(&least), before.key), atomicLoad(&most)); }
+  let range = workgroupUniformLoad(&keys);
+  search.lowKey = range.x;
+  search.highKey = range.y;
+
+  while (search.lowKey < search.highKey) {
+    let shift = shiftFor(search.highKey - search.lowKey);
+    clearBins(thread);
+    for (var id = thread; id < ${vocab}u; id += ${lanes}u) {
+      let value = logit(row, id);
+      let key = keyOf(value);
+      if (key < search.lowKey || key > search.highKey || firstBin(value, scale) != search.bin) { continue; }
+      if (key == before.key && id > before.id) { continue; }
+      put((search.highKey - key) >> shift, amountOf(row, value, scale.largest, isMass));
+    }
+    let part = find(search.needed, 0u, false, thread);
+    search.highKey -= part.bin << shift;
+    search.lowKey = max(search.lowKey, search.highKey - min(search.highKey, (1u << shift) - 1u));
+    search.needed = part.needed;
+    search.total = part.total;
+  }
+
+  let key = search.highKey;
+  let highestId = select(${vocab - 1}u, before.id, key == before.key);
+  let amount = amountOf(row, floatOf(key), scale.largest, isMass);
+  // Where all of this logit are left, it does not matter which is the last.
+  if (isLess(subtract(search.total, Wide(amount, 0u)), search.needed)) { return Last(key, highestId); }
+  search.highId = highestId;
+  while (search.lowId < search.highId) {
+    let shift = shiftFor(search.highId - search.lowId);
+    clearBins(thread);
+    for (var id = search.lowId + thread; id <= search.highId; id += ${lanes}u) {
+      if (keyOf(logit(row, id)) == key) { put((id - search.lowId) >> shift, amount); }
+    }
+    let part = find(search.needed, 0u, false, thread);
+    search.lowId += part.bin << shift;
+    search.highId = min(search.highId, search.lowId + (1u << shift) - 1u);
+    search.needed = part.needed;
+  }
+  return Last(key, search.highId);
+}
+
+@compute @workgroup_size(${lanes})
+fn main(${MAIN_PARAMETERS}) {
+  let row = ${WORKGROUP_INDEX};
+  if (row >= run.tokens) { return; }
+  if (thread == 0u) {
+    atomicStore(&least, 0xffffffffu);
+    atomicStore(&most, 0u);
+  }
+  workgroupBarrier();
+  var lowest = 0xffffffffu;
+  var highest = 0u;
+  for (var id = thread; id < ${vocab}u; id += ${lanes}u) {
+    let key = keyOf(logit(row, id));
+    lowest = min(lowest, key);
+    highest = max(highest, key);
+  }
+  atomicMin(&least, lowest);
+  atomicMax(&most, highest);
+  workgroupBarrier();
+  if (thread == 0u) { keys = vec2<u32>(atomicLoad(&least), atomicLoad(&most)); }
+  let range = workgroupUniformLoad(&keys);
+
+  // Ids that cannot be drawn have a logit of −∞, which must not make all others fall into one bin.
+  let largest = floatOf(range.y);
+  let span = min(largest - floatOf(range.x), 1000.0);
+  var scale = Scale(largest, 0.0);
+  if (span > 1e-30) { scale.bins = ${BINS}.0 / span; }
+
+  var last = Last(0u, ${vocab - 1}u);
+  if (${settingWord("topK")} < ${vocab}u) { last = cut(row, scale, last, false, thread); }
+  if (${settingWord("topP")} < 0xffffffffu) { last = cut(row, scale, last, true, thread); }
+  if (thread == 0u) {
+    cuts[row * ${CUT_WIDTH}u + ${CUT.key}u] = last.key;
+    cuts[row * ${CUT_WIDTH}u + ${CUT.id}u] = last.id;
+    cuts[row * ${CUT_WIDTH}u + ${CUT.largest}u] = bitcast<u32>(largest);
+  }
+}`,
+    workgroups: (tokens) => spread(tokens),
+  };
+}

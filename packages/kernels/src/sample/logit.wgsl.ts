@@ -1,0 +1,60 @@
+/**
+ * WGSL that reads logits as `logit.ts` does, and orders them as `key.ts` does.
+ */
+import type { Binding, Tensor } from "@blackmamba/tensor";
+import { seenWidth } from "./logit.ts";
+import { SETTING, SETTINGS_WIDTH } from "./settings.ts";
+
+/** What the sampler's shaders read of a sequence. */
+export interface LogitTensors {
+  readonly logits: Tensor;
+  readonly settings: Tensor;
+  readonly seen?: Tensor | undefined;
+}
+
+/** Bindings for {@link logitCode}; logits are bound as their bits, in which NaN can be told for sure. */
+export function logitBindings({ logits, settings, seen }: LogitTensors): Binding[] {
+  return [
+    { name: "logits", tensor: logits, access: "read", type: "array<u32>" },
+    { name: "settings", tensor: settings, access: "read", type: "array<u32>" },
+    ...(seen ? [{ name: "seen", tensor: seen, access: "read", type: "array<u32>" } as const] : []),
+  ];
+}
+
+/** `fn logit(row: u32, id: u32) -> f32`, `fn keyOf(value: f32) -> u32` and `fn isNumber(row: u32, id: u32) -> bool`. */
+export function logitCode({ logits, seen }: LogitTensors): string {
+  const vocab = logits.shape[1] as number;
+  const width = seenWidth(vocab);
+  return `fn isNumber(row: u32, id: u32) -> bool {
+  return (logits[row * ${vocab}u + id] & 0x7fffffffu) <= 0x7f800000u;
+}
+
+fn logit(row: u32, id: u32) -> f32 {
+  let value = bitcast<f32>(logits[row * ${vocab}u + id]);
+  ${
+    seen
+      ? `if (((seen[row * ${width}u + id / 32u] >> (id % 32u)) & 1u) == 1u) {
+    if (value > 0.0) { return value * ${setting("inversePenalty")}; }
+    return value * ${setting("penalty")};
+  }`
+      : ""
+  }
+  return value;
+}
+
+fn keyOf(value: f32) -> u32 {
+  var bits = bitcast<u32>(value);
+  if (bits == 0x80000000u) { bits = 0u; }
+  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+}`;
+}
+
+/** WGSL expression of a float among the settings of `row`. */
+export function setting(name: Exclude<keyof typeof SETTING, "seed" | "topK" | "topP">): string {
+  return `bitcast<f32>(${settingWord(name)})`;
+}
+
+/** WGSL expression of a word among the settings of `row`. */
+export function settingWord(name: keyof typeof SETTING): string {
+  return `settings[row * ${SETTINGS_WIDTH}u + ${SETTING[name]}u]`;
+}

@@ -1,0 +1,119 @@
+import { type KernelCase, type TensorMaker, testKernel } from "@blackmamba/testing";
+import { keyOf, NAN_KEY } from "../key.ts";
+import { seenWidth } from "../logit.ts";
+import { encodeSettings, type SampleSettings, SETTINGS_WIDTH } from "../settings.ts";
+import { type SampleSlicesOperands, type SampleSlicesParams, sampleSlices, sliceCount } from "./slices.ts";
+
+type Case = KernelCase<SampleSlicesOperands, SampleSlicesParams>;
+
+const ALL = { seed: 1, temperature: 1, topK: Number.POSITIVE_INFINITY, topP: 1, minP: 0, repetitionPenalty: 1 };
+
+const settingsTensor = (make: TensorMaker, rows: Partial<SampleSettings>[]) =>
+  make.of(
+    rows.flatMap((row) => [...encodeSettings({ ...ALL, ...row })]),
+    [rows.length, SETTINGS_WIDTH],
+    "u32",
+  );
+
+const byHand = (
+  name: string,
+  logits: number[],
+  expected: [key: number, id: number],
+  {
+    settings = {},
+    seen,
+    cut,
+    noise = false,
+  }: { settings?: Partial<SampleSettings>; seen?: number; cut?: number[]; noise?: boolean } = {},
+): Case => ({
+  name,
+  operands: async (make) => ({
+    keys: await make.poison([1, 1], "u32"),
+    ids: await make.poison([1, 1], "u32"),
+    logits: await make.of(logits, [1, logits.length]),
+    settings: await settingsTensor(make, [settings]),
+    steps: await make.of([3], [1], "u32"),
+    seen: seen === undefined ? undefined : await make.of([seen], [1, 1], "u32"),
+    cut: cut && (await make.of(cut, [1, 3], "u32")),
+  }),
+  params: { noise },
+  outputs: ["keys", "ids"],
+  expected: [[expected[0]], [expected[1]]],
+  tolerance: 0,
+});
+
+const random = (vocab: number, params: SampleSlicesParams, outputs: ("keys" | "ids")[], tolerance: number): Case => ({
+  name: `${vocab} ids, ${params.noise ? "drawn" : "likeliest"}: ${outputs.join(" and ")}`,
+  operands: async (make) => {
+    const logits = await make.random([4, vocab], { deviation: 3 });
+    return {
+      keys: await make.poison([4, sliceCount(vocab)], "u32"),
+      ids: await make.poison([4, sliceCount(vocab)], "u32"),
+      logits,
+      settings: await settingsTensor(make, [
+        { seed: 5, temperature: 0.7, repetitionPenalty: 1.3 },
+        { seed: 0xffffffff, temperature: 2 },
+        { seed: 6, minP: 0.02 },
+        {},
+      ]),
+      steps: await make.of([0, 70000, 3, 4], [4], "u32"),
+      seen: await make.of(
+        Array.from({ length: 4 * seenWidth(vocab) }, (_, i) => (i * 2654435761) % 2 ** 32),
+        [4, seenWidth(vocab)],
+        "u32",
+      ),
+      cut: await make.of(
+        [0, vocab - 1, 0x41000000, keyOf(-0.5), vocab - 1, 0x41000000, 0, vocab - 1, 0x41000000, 0, 0, 0],
+        [4, 3],
+        "u32",
+      ),
+    };
+  },
+  params,
+  tokens: 3,
+  outputs,
+  tolerance,
+});
+
+const bits = (value: number) => Number(new Uint32Array(Float32Array.of(value).buffer)[0]);
+
+testKernel(sampleSlices, [
+  byHand("the first of the largest", [1, 5, 5, 2], [keyOf(5), 1]),
+  byHand("negative logits", [-3, -1, -2], [keyOf(-1), 1]),
+  byHand("infinite logits", [1, Number.POSITIVE_INFINITY, 2], [keyOf(Number.POSITIVE_INFINITY), 1]),
+  byHand("nothing but impossible ids", [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY], [0x7fffff, 0]),
+  byHand("a NaN wins, the first of several", [9, Number.NaN, 2, Number.NaN], [NAN_KEY, 1]),
+  byHand("a NaN wins over noise and cuts", [9, 1, Number.NaN], [NAN_KEY, 2], {
+    noise: true,
+    cut: [keyOf(9), 2, bits(9)],
+    seen: 7,
+  }),
+  byHand("the penalty: 4 / 2 is less than 3", [4, 3, -1], [keyOf(3), 1], {
+    settings: { repetitionPenalty: 2 },
+    seen: 0b001,
+  }),
+  byHand("the penalty: −1 · 2 is less than −1.5", [-1, -1.5], [keyOf(-1.5), 1], {
+    settings: { repetitionPenalty: 2 },
+    seen: 0b01,
+  }),
+  // At this temperature noise alone would decide.
+  ...[0, 1, 2, 3].map(
+    (seed): Case => ({
+      ...byHand("", [2, 3, 2, 3], [0, 1], {
+        noise: true,
+        cut: [keyOf(3), 1, bits(3)],
+        settings: { seed, temperature: 1e6 },
+      }),
+      name: `a cut at a logit and an id, seed ${seed}`,
+      outputs: ["ids"],
+      expected: [[1]],
+    }),
+  ),
+  random(5, { noise: false }, ["keys", "ids"], 0),
+  random(5, { noise: true }, ["ids"], 0),
+  random(1237, { noise: false }, ["keys", "ids"], 0),
+  random(1237, { noise: true }, ["ids"], 0),
+  random(1237, { noise: true }, ["keys"], 1e-6),
+  random(50304, { noise: false }, ["keys", "ids"], 0),
+  random(50304, { noise: true }, ["ids"], 0),
+]);

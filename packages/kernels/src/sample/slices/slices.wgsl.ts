@@ -1,0 +1,78 @@
+/**
+ * One workgroup per slice of a row. A lane takes two neighbouring ids, which share a block of random words; then all lanes
+ * find the best in a tree.
+ */
+import type { AdapterTraits, Shader } from "@blackmamba/tensor";
+import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../../dispatch.ts";
+import { KEPT, keptBinding } from "../cut/kept.wgsl.ts";
+import { NAN_KEY } from "../key.ts";
+import { logitBindings, logitCode, setting, settingWord } from "../logit.wgsl.ts";
+import { NOISE } from "../noise.wgsl.ts";
+import { type SampleSlicesOperands, type SampleSlicesParams, SLICE } from "./slices.ts";
+
+export function sampleSlicesShader(
+  operands: SampleSlicesOperands,
+  { noise }: SampleSlicesParams,
+  { software }: AdapterTraits,
+): Shader {
+  const { keys, ids, logits, steps, cut } = operands;
+  const [vocab, slices] = [logits.shape[1], keys.shape[1]];
+  // An emulated GPU runs lanes one after another.
+  const lanes = software ? 1 : SLICE / 2;
+  return {
+    bindings: [
+      { name: "keys", tensor: keys, access: "read_write", type: "array<u32>" },
+      { name: "ids", tensor: ids, access: "read_write", type: "array<u32>" },
+      { name: "steps", tensor: steps, access: "read", type: "array<u32>" },
+      ...logitBindings(operands),
+      ...(cut ? [keptBinding(cut)] : []),
+    ],
+    code: `${logitCode(operands)}
+${noise ? NOISE : ""}
+${cut ? KEPT : ""}
+
+struct Best { key: u32, id: u32 }
+
+var<workgroup> partial: array<Best, ${lanes}>;
+
+fn better(a: Best, b: Best) -> Best {
+  if (b.key > a.key || (b.key == a.key && b.id < a.id)) { return b; }
+  return a;
+}
+
+@compute @workgroup_size(${lanes})
+fn main(${MAIN_PARAMETERS}) {
+  let row = ${WORKGROUP_INDEX} / ${slices}u;
+  let slice = ${WORKGROUP_INDEX} % ${slices}u;
+  if (row >= run.tokens) { return; }
+  var best = Best(0u, slice * ${SLICE}u);
+  for (var pair = thread * 2u; pair < ${SLICE}u; pair += ${lanes * 2}u) {
+    let first = slice * ${SLICE}u + pair;
+    if (first >= ${vocab}u) { break; }
+    ${noise ? `let words = philox(first / 2u, steps[row], ${settingWord("seed")});` : ""}
+    for (var i = 0u; i < 2u; i++) {
+      let id = first + i;
+      if (id >= ${vocab}u) { break; }
+      if (!isNumber(row, id)) {
+        best = better(best, Best(${NAN_KEY}u, id));
+        continue;
+      }
+      let value = logit(row, id);
+      ${cut ? "if (!isKept(row, value, id)) { continue; }" : ""}
+      ${noise ? `let score = value * ${setting("inverseTemperature")} + gumbel(words[i]);` : "let score = value;"}
+      best = better(best, Best(keyOf(score), id));
+    }
+  }
+  partial[thread] = best;
+  for (var half = ${Math.floor(lanes / 2)}u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (thread < half) { partial[thread] = better(partial[thread], partial[thread + half]); }
+  }
+  if (thread == 0u) {
+    keys[row * ${slices}u + slice] = partial[0].key;
+    ids[row * ${slices}u + slice] = partial[0].id;
+  }
+}`,
+    workgroups: (tokens) => spread(tokens * (slices as number)),
+  };
+}
