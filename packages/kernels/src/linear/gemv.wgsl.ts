@@ -7,8 +7,7 @@ import { matVecTokens } from "../tuning.ts";
 import { MAT_VEC_PARAMETERS, matVec } from "../wgsl/mat-vec.ts";
 import { epilogue } from "./epilogue.wgsl.ts";
 import type { LinearOperands, LinearParams } from "./linear.ts";
-import { DEFAULT_EPSILON } from "./linear.ts";
-import { linearSizes } from "./linear-sizes.ts";
+import { DEFAULT_EPSILON, linearSizes } from "./linear-sizes.ts";
 import { tiles } from "./tiles.wgsl.ts";
 
 export function gemv(operands: LinearOperands, params: LinearParams, traits: AdapterTraits): Shader {

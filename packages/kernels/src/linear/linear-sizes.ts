@@ -15,3 +15,6 @@ export function linearSizes({ out, x, weights }: LinearOperands): {
   const experts = weights.shape.length === 3 ? weights.shape[0] : 1;
   return { inputs: x.shape[1], outputs, experts, paired: rowCount(weights) === 2 * outputs * experts };
 }
+
+/** The epsilon of every norm of the published models. */
+export const DEFAULT_EPSILON = 1e-5;

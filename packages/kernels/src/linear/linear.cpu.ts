@@ -4,7 +4,8 @@
  */
 import { f32, type HostOperands, type HostTensor, rowReader, u32 } from "@blackmamba/tensor";
 import { gelu, softplus } from "../math.ts";
-import { DEFAULT_EPSILON, type LinearOperands, type LinearParams } from "./linear.ts";
+import type { LinearOperands, LinearParams } from "./linear.ts";
+import { DEFAULT_EPSILON } from "./linear-sizes.ts";
 import { dot, rowDot } from "./row-dot.ts";
 
 export function linearCpu(operands: HostOperands<LinearOperands>, params: LinearParams, runTokens: number): void {

@@ -3,7 +3,8 @@
  */
 import { f32, type HostOperands, rowReader, u32 } from "@blackmamba/tensor";
 import { gelu, softplus } from "../math.ts";
-import { DEFAULT_EPSILON, type LinearOperands, type LinearParams } from "./linear.ts";
+import type { LinearOperands, LinearParams } from "./linear.ts";
+import { DEFAULT_EPSILON } from "./linear-sizes.ts";
 
 export function linearReference(operands: HostOperands<LinearOperands>, params: LinearParams, runTokens: number): void {
   const tokens = Math.min(runTokens, operands.out.shape[0]);

@@ -50,9 +50,6 @@ export type LinearParams = {
   readonly firstExpert?: number | undefined;
 };
 
-/** The epsilon of every norm of the published models. */
-export const DEFAULT_EPSILON = 1e-5;
-
 /** The kernel for weights that fit one operand of the device; {@link recordLinear} splits larger ones. */
 export const linear = defineKernel<LinearOperands, LinearParams>({
   name: "linear",

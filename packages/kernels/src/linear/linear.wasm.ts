@@ -5,7 +5,8 @@ import { type DType, type HostOperands, SCRATCH_BYTE_LENGTH, u32, type WasmEngin
 import { normWasm } from "../norm/norm.wasm.ts";
 import { bindActivate } from "../wasm/activate.wasm.ts";
 import { addressOf, kernelsModule, strideOf } from "../wasm/module.ts";
-import { DEFAULT_EPSILON, type LinearOperands, type LinearParams } from "./linear.ts";
+import type { LinearOperands, LinearParams } from "./linear.ts";
+import { DEFAULT_EPSILON } from "./linear-sizes.ts";
 
 /** The types' numbers in `assembly/weights.ts`. */
 const TYPES: Readonly<Partial<Record<DType, number>>> = { f32: 0, f16: 1, bf16: 2, q8_0: 3, q4_0: 4 };
