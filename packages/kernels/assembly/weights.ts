@@ -27,6 +27,13 @@ function widenF16(halves: v128): v128 {
   return v128.or(value, i32x4.shl(v128.and(halves, i32x4.splat(0x8000)), 16));
 }
 
+/** The same of finite ones: their bits moved to their places in a float32, times the power of two that the exponents differ by. */
+@inline
+function widenFinite(halves: v128): v128 {
+  const places = v128.and(i32x4.shr_s(i32x4.shl(halves, 16), 3), i32x4.splat(0x8fffe000));
+  return f32x4.mul(places, splat(reinterpret<f32>((127 + 112) << 23)));
+}
+
 /** A block's scale: always finite, so fewer steps than {@link f16At}. */
 @inline
 function scaleAt(address: usize): f32 {
@@ -419,7 +426,35 @@ export function unpackRow(type: i32, row: usize, scales: usize, inputs: i32, tar
     }
     return;
   }
-  for (let k = 0; k < inputs; k += 4) {
+  const whole = inputs & ~7;
+  if (type == F32) {
+    for (let k = 0; k < whole; k += 8) {
+      const at = (<usize>k) << 2;
+      v128.store(target + at, v128.load(row + at));
+      v128.store(target + at, v128.load(row + at, 16), 16);
+    }
+  } else if (type == BF16) {
+    for (let k = 0; k < whole; k += 8) {
+      const at = (<usize>k) << 1;
+      v128.store(target + (at << 1), i32x4.shl(v128.load_ext<u16>(row + at), 16));
+      v128.store(target + (at << 1), i32x4.shl(v128.load_ext<u16>(row + at, 8), 16), 16);
+    }
+  } else {
+    for (let k = 0; k < whole; k += 8) {
+      const at = (<usize>k) << 1;
+      const low = v128.load_ext<u16>(row + at);
+      const high = v128.load_ext<u16>(row + at, 8);
+      // Without the sign, the bits of what is not finite are the largest.
+      if (v128.any_true(i16x8.ge_u(i16x8.shl(v128.load(row + at), 1), i16x8.splat(<i16>0xf800)))) {
+        v128.store(target + (at << 1), widenF16(low));
+        v128.store(target + (at << 1), widenF16(high), 16);
+      } else {
+        v128.store(target + (at << 1), widenFinite(low));
+        v128.store(target + (at << 1), widenFinite(high), 16);
+      }
+    }
+  }
+  for (let k = whole; k < inputs; k += 4) {
     const at = <usize>k;
     let value: v128;
     if (type == F32) value = v128.load(row + (at << 2));

@@ -35,16 +35,17 @@ async function product(device: Device, weights: Tensor, x: Tensor): Promise<Floa
 }
 
 // Eight elements at a time, and what is left over.
-test.each([1, 8])("every f16 is exact, infinite and NaN too: one token, two tokens, rows of %i", async (inputs) => {
+test.each([1, 8])("every f16 is exact, infinite and NaN too: one token, five tokens, rows of %i", async (inputs) => {
   const device = open({ threads: 1 });
   const count = 65536;
   const bits = Uint16Array.from({ length: count * inputs }, (_, i) => (i % inputs === 0 ? i / inputs : 0));
   const weights = await tensor(device, "f16", [count, inputs], bits);
-  const x = await tensor(device, "f32", [2, inputs], Float32Array.from({ length: 2 * inputs }).fill(1));
+  const x = await tensor(device, "f32", [5, inputs], new Float32Array(5 * inputs).fill(1));
   // A sum that begins with 0 has no −0.
   const expected = Array.from({ length: count }, (_, i) => f16ToF32(i) + 0);
   expect([...(await product(device, weights, rows(x, 0, 1)))]).toEqual(expected);
-  expect([...(await product(device, weights, x))]).toEqual([...expected, ...expected]);
+  const all = await product(device, weights, x);
+  for (let t = 0; t < 5; t++) expect([...all.subarray(t * count, (t + 1) * count)]).toEqual(expected);
 });
 
 test("what is not finite stays so with quantised weights", async () => {
