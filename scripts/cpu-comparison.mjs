@@ -5,7 +5,7 @@
  * Arguments: the model's folder, `--runs N` (each after one to warm up), `--tokens N` (decoded per run), `--prompt N`.
  */
 import { parseArgs } from "node:util";
-import { median } from "@blackmamba/bench";
+import { summarise } from "@blackmamba/bench";
 import { BlackMamba } from "@blackmamba/model";
 import { createCpuDevice } from "@blackmamba/tensor";
 
@@ -55,8 +55,9 @@ for (let run = 0; run <= runs; run++) {
 const base = models[0];
 console.log(`median of ${runs} runs: prompt of ${promptLength}, then ${tokens} tokens one by one`);
 for (const { label, prefill, decode } of models) {
-  const [prefillRate, decodeRate] = [median(prefill), median(decode)];
-  const ratio = (/** @type {number} */ rate, /** @type {number[]} */ of) => `× ${(rate / median(of)).toFixed(1)}`;
+  const [prefillRate, decodeRate] = [summarise(prefill).median, summarise(decode).median];
+  const ratio = (/** @type {number} */ rate, /** @type {number[]} */ of) =>
+    `× ${(rate / summarise(of).median).toFixed(1)}`;
   console.log(
     `${label.padEnd(26)} prefill ${prefillRate.toFixed(0).padStart(6)} tok/s ${ratio(prefillRate, base?.prefill ?? [])}` +
       `   decode ${decodeRate.toFixed(0).padStart(6)} tok/s ${ratio(decodeRate, base?.decode ?? [])}`,
