@@ -90,6 +90,16 @@ test("tensors for which the memory cannot grow are ordinary ones, and give the s
   expectClose(await product(device, outside, x), await product(device, inside, x), 1e-6);
 });
 
+test("plain TypeScript does it where there is no memory for WebAssembly at all", async () => {
+  vi.spyOn(WebAssembly.Memory.prototype, "grow").mockImplementation(() => {
+    throw new RangeError("no");
+  });
+  const device = open();
+  const x = await tensor(device, "f32", [1, 2], Float32Array.of(1, 2));
+  const weights = await tensor(device, "f32", [2, 2], Float32Array.of(0, 1, 1, 0));
+  expect([...(await product(device, weights, x))]).toEqual([2, 1]);
+});
+
 test("plain TypeScript does it where WebAssembly may not be compiled", async () => {
   // A function rather than an arrow: it is called with `new`.
   vi.spyOn(WebAssembly, "Module").mockImplementation(function refuse() {

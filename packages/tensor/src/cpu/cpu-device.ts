@@ -18,7 +18,7 @@ import {
   type Tensor,
   tensorOf,
 } from "../tensor.ts";
-import { ThreadedWasmEngine } from "./wasm-engine.ts";
+import { ThreadedWasmEngine, WasmMemoryError } from "./wasm-engine.ts";
 import { reserveWasmMemory, WasmMemory } from "./wasm-memory.ts";
 
 /** How long a run may keep the event loop waiting: short enough for Ctrl-C and a progress bar to feel immediate. */
@@ -84,8 +84,14 @@ export class CpuDevice implements Device {
   constructor({ referencesOnly = false, plain = false, threads }: CpuDeviceOptions = {}) {
     this.#referencesOnly = referencesOnly;
     if (referencesOnly || plain) return;
-    this.#memory = reserveWasmMemory();
-    this.#engine = this.#memory && new ThreadedWasmEngine(this.#memory, threads);
+    const memory = reserveWasmMemory();
+    if (!memory) return;
+    try {
+      this.#engine = new ThreadedWasmEngine(memory, threads);
+      this.#memory = memory;
+    } catch (error) {
+      if (!(error instanceof WasmMemoryError)) throw error;
+    }
   }
 
   /** How many threads share the work; 1 for plain TypeScript. */
@@ -203,6 +209,7 @@ export class CpuDevice implements Device {
       this.#engine.beginCall();
       return call.wasm(view, this.#engine);
     } catch (error) {
+      if (error instanceof WasmMemoryError) return undefined;
       if (!(error instanceof WebAssembly.CompileError)) throw error;
       // No SIMD here, or a page whose security policy forbids WebAssembly: plain TypeScript from now on.
       this.#engine = undefined;

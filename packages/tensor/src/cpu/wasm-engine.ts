@@ -49,6 +49,9 @@ export interface WasmEngine {
   workspace(rows: number, width: number): HostTensor;
 }
 
+/** The memory cannot grow for what the engine itself needs; the device does without WebAssembly then. */
+export class WasmMemoryError extends Error {}
+
 interface Workspace {
   readonly address: number;
   readonly byteLength: number;
@@ -230,7 +233,7 @@ export class ThreadedWasmEngine implements WasmEngine {
 
   #allocate(byteLength: number): number {
     const address = this.#memory.allocate(byteLength);
-    if (address === undefined) throw new Error(`no WebAssembly memory for ${byteLength} bytes`);
+    if (address === undefined) throw new WasmMemoryError(`no WebAssembly memory for ${byteLength} bytes`);
     return address;
   }
 }
