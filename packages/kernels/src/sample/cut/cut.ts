@@ -13,6 +13,7 @@ import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { expectOperand } from "../../check.ts";
 import { seenWidth } from "../logit.ts";
 import { SETTINGS_WIDTH } from "../settings.ts";
+import { sampleCutCpu } from "./cut.cpu.ts";
 import { sampleCutReference } from "./cut.reference.ts";
 import { sampleCutShader } from "./cut.wgsl.ts";
 
@@ -51,6 +52,7 @@ export const sampleCut = defineKernel<SampleCutOperands>({
 
   shader: sampleCutShader,
   reference: sampleCutReference,
+  cpu: sampleCutCpu,
 });
 
 /**

@@ -11,6 +11,7 @@ import { expectOperand } from "../../check.ts";
 import { CUT_WIDTH } from "../cut/cut.ts";
 import { seenWidth } from "../logit.ts";
 import { SETTINGS_WIDTH } from "../settings.ts";
+import { sampleSlicesCpu } from "./slices.cpu.ts";
 import { sampleSlicesReference } from "./slices.reference.ts";
 import { sampleSlicesShader } from "./slices.wgsl.ts";
 
@@ -66,4 +67,5 @@ export const sampleSlices = defineKernel<SampleSlicesOperands, SampleSlicesParam
 
   shader: sampleSlicesShader,
   reference: sampleSlicesReference,
+  cpu: sampleSlicesCpu,
 });
