@@ -14,7 +14,9 @@ import type { Tokenizer } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "./config/config.ts";
 import { NoTokenizerError, OptionError, PromptError } from "./errors.ts";
 import { checkIds, Engine } from "./forward/engine.ts";
-import { type GeneratedToken, type GenerateOptions, generateTokens } from "./generate/generate.ts";
+import { type GenerateOptions, generateTokens, limitsOf } from "./generate/generate.ts";
+import { samplingOf } from "./generate/sampling.ts";
+import type { GeneratedToken } from "./generate/text.ts";
 import { ModelState } from "./model-state.ts";
 import { countBytes, countParameters, type ParameterCount } from "./parameters.ts";
 import { type ForwardProfile, type ProfileOptions, profileForward } from "./profile.ts";
@@ -222,11 +224,19 @@ export class BlackMamba {
     this.#assertUsable();
     const promptIds = typeof prompt === "string" ? this.#encode(prompt) : prompt;
     checkIds(promptIds, this.config.vocab);
-    const state = this.createState();
+    const { tokenizer, device } = this;
+    const { signal } = options;
+    const limits = limitsOf(options, tokenizer);
+    const sampling = samplingOf(options)();
+    const sequence = await this.#engine.createSampledSequence(promptIds, sampling);
+    const source = {
+      start: () => this.#engine.start(sequence, promptIds, signal),
+      step: (times: number) => this.#engine.step(sequence, times, signal),
+    };
     try {
-      yield* generateTokens({ state, promptIds, tokenizer: this.tokenizer }, options);
+      yield* generateTokens({ source, tokenizer, device }, limits, signal);
     } finally {
-      await state.dispose();
+      await this.#engine.disposeSequence(sequence);
     }
   }
 

@@ -34,8 +34,9 @@ export {
   PromptError,
   StateError,
 } from "./errors.ts";
-export type { GeneratedToken, GenerateOptions } from "./generate/generate.ts";
+export type { GenerateOptions } from "./generate/generate.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";
+export type { GeneratedToken } from "./generate/text.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";
 export type { ParameterCount } from "./parameters.ts";
 export type { ForwardProfile, ProfileOptions } from "./profile.ts";

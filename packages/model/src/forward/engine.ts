@@ -4,9 +4,11 @@
  * Programs are recorded once, against one resident state. A sequence's state is copied in when it is its turn and out when
  * another's comes, which costs nothing while there is only one.
  */
+import { createSampleState, type SampleKind, seenBitmap } from "@blackmamba/kernels";
 import { type Device, DisposedError, type PreparedProgram, type Tensor, TensorPool } from "@blackmamba/tensor";
 import { OptionError, PromptError, StateError } from "../errors.ts";
 import { createForward, createHead, type Forward, type ForwardInputs, type Head } from "./forward.ts";
+import { MAX_RUN_STEPS, type SamplingTensors, Slots, slotTensors } from "./slots.ts";
 import { createLayerStates, type LayerStates, stateTensors } from "./state.ts";
 
 /**
@@ -29,6 +31,35 @@ export interface Sequence {
   disposed: boolean;
 }
 
+/** A sequence whose ids are chosen on the device. */
+export interface SampledSequence extends Sequence {
+  readonly sampling: SamplingTensors;
+  readonly kind: SampleKind;
+  /** Ids that were chosen so far, or will be once the device has done what is queued. */
+  chosen: number;
+}
+
+/** How a sequence's ids are chosen. */
+export interface SequenceSampling {
+  readonly kind: SampleKind;
+  /** As `encodeSettings` makes them. */
+  readonly settings: Uint32Array;
+}
+
+/** Ids that a queued run chooses. */
+export interface QueuedIds {
+  readonly ids: Promise<Uint32Array>;
+}
+
+/** Sequences that decode together; made by {@link Engine.createGroup}. */
+export interface Group {
+  readonly kind: SampleKind;
+  readonly pool: TensorPool;
+  readonly slots: Slots;
+  /** Ids that each slot's sequence has chosen; as many as slots are in use, from the first on. */
+  readonly chosen: number[];
+}
+
 /** What happens between a chunk's layers and after it; see {@link Engine.visit}. */
 export interface Visitor {
   /** After the embedding (−1) and each layer, with the residual stream [tokens, hidden] of this chunk. */
@@ -48,7 +79,9 @@ export class Engine {
   #disposed = false;
   /** Everything but the sequences' states. */
   readonly #pools: TensorPool[] = [];
-  readonly #recorded = new Map<string, Promise<Forward | Head>>();
+  readonly #recorded = new Map<string, Promise<Forward | Head | Slots>>();
+  /** The resident slot, once it is recorded. */
+  #decode: Slots | undefined;
   /** Steps run one after another: they share scratch and the resident state. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -67,6 +100,25 @@ export class Engine {
     return sequence;
   }
 
+  /** A sequence before its prompt, whose ids are to be chosen on the device. */
+  async createSampledSequence(
+    prompt: ArrayLike<number>,
+    { kind, settings }: SequenceSampling,
+  ): Promise<SampledSequence> {
+    const { device, config } = this.#inputs;
+    const sequence = this.createSequence();
+    try {
+      const state = createSampleState(sequence.pool, 1, config.vocab);
+      const sampling = { ...state, next: sequence.pool.createTensor("u32", [1], "next id") };
+      await device.write(sampling.settings, settings);
+      if (kind.penalty) await device.write(sampling.seen, seenBitmap(prompt, config.vocab));
+      return Object.assign(sequence, { sampling, kind, chosen: 0 });
+    } catch (error) {
+      await this.disposeSequence(sequence);
+      throw error;
+    }
+  }
+
   /** Frees a sequence's state, once the step that is under way is done; those that wait for their turn fail. */
   async disposeSequence(sequence: Sequence): Promise<void> {
     sequence.disposed = true;
@@ -83,14 +135,106 @@ export class Engine {
    */
   advance(sequence: Sequence, ids: ArrayLike<number>, signal?: AbortSignal): Promise<Float32Array> {
     return this.#exclusively(sequence, async () => {
-      let logits: Float32Array = new Float32Array(0);
-      await this.#eachChunk(sequence, ids, PREFILL_CHUNK, signal, async (forward, tokens, isLast) => {
-        const { program, logits: last } = forward.last;
-        await this.#device.run(isLast ? [...forward.programs, program] : forward.programs, { tokens, signal });
-        if (isLast) logits = await this.#device.read(last);
-      });
-      return logits;
+      const { logits } = await this.#consume(sequence, ids, signal);
+      return this.#device.read(logits);
     });
+  }
+
+  /** Consumes a prompt and chooses the first id. Resolves when all of it is queued. */
+  start(sequence: SampledSequence, ids: ArrayLike<number>, signal?: AbortSignal): Promise<QueuedIds> {
+    return this.#exclusively(sequence, async () => {
+      const slots = await this.#single();
+      const sampler = await slots.sampler(sequence.kind);
+      const { logits } = await this.#consume(sequence, ids, signal);
+      if (logits !== slots.forward.last.logits) this.#device.copy(logits, slots.forward.last.logits);
+      await this.#device.run([sampler]);
+      sequence.chosen += 1;
+      return { ids: chosenIds(slots, [sequence.chosen - 1], 1).then(([own]) => own as Uint32Array) };
+    });
+  }
+
+  /**
+   * Lets the device choose so many ids more, feeding each back: from 1 to {@link MAX_RUN_STEPS}. Resolves when that is queued, so
+   * that the next may be queued before these are known.
+   */
+  step(sequence: SampledSequence, times: number, signal?: AbortSignal): Promise<QueuedIds> {
+    return this.#exclusively(sequence, async () => {
+      const slots = await this.#single();
+      const programs = await slots.stepPrograms(sequence.kind);
+      signal?.throwIfAborted();
+      this.#assertWhole(sequence);
+      sequence.broken = true;
+      this.#takeTurn(sequence);
+      await this.#device.run(programs, { times, signal });
+      sequence.position += times;
+      sequence.chosen += times;
+      sequence.broken = false;
+      return { ids: chosenIds(slots, [sequence.chosen - times], times).then(([own]) => own as Uint32Array) };
+    });
+  }
+
+  /** Room for so many sequences that decode together. */
+  async createGroup(capacity: number, kind: SampleKind): Promise<Group> {
+    const pool = this.#newPool(this.#device);
+    try {
+      const state = createLayerStates(pool, this.#inputs.config, capacity);
+      const slots = await Slots.create({ ...this.#inputs, pool, state }, capacity);
+      return { kind, pool, slots, chosen: [] };
+    } catch (error) {
+      this.#disposePool(pool);
+      throw error;
+    }
+  }
+
+  /** Gives the next free slot of a group what a sequence has come to; the sequence itself stays as it is. */
+  join(group: Group, sequence: SampledSequence): Promise<void> {
+    return this.#exclusively(sequence, async () => {
+      this.#assertWhole(sequence);
+      const target = group.slots.slot(group.chosen.length);
+      this.#copyAll(this.#owner === sequence ? this.#residentOf(sequence) : ownTensors(sequence), target);
+      group.chosen.push(sequence.chosen);
+    });
+  }
+
+  /** Empties a slot of a group: the last one in use takes its place. */
+  leave(group: Group, slot: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const last = group.chosen.length - 1;
+      if (slot !== last) this.#copyAll(group.slots.slot(last), group.slots.slot(slot));
+      group.chosen[slot] = group.chosen[last] as number;
+      group.chosen.pop();
+    });
+  }
+
+  /** Moves all of a group to other slots, which are fewer. */
+  async shrinkGroup(group: Group, capacity: number): Promise<Group> {
+    const smaller = await this.createGroup(capacity, group.kind);
+    await this.#inTurn(async () => {
+      for (const [slot, chosen] of group.chosen.entries()) {
+        this.#copyAll(group.slots.slot(slot), smaller.slots.slot(slot));
+        smaller.chosen.push(chosen);
+      }
+    });
+    await this.disposeGroup(group);
+    return smaller;
+  }
+
+  /** As {@link step}, for all sequences of a group: the ids of each. */
+  stepGroup(group: Group, times: number, signal?: AbortSignal): Promise<{ readonly ids: Promise<Uint32Array[]> }> {
+    return this.#inTurn(async () => {
+      const programs = await group.slots.stepPrograms(group.kind);
+      signal?.throwIfAborted();
+      await this.#device.run(programs, { tokens: group.chosen.length, times, signal });
+      const ids = chosenIds(group.slots, group.chosen, times);
+      for (const slot of group.chosen.keys()) group.chosen[slot] = (group.chosen[slot] as number) + times;
+      return { ids };
+    });
+  }
+
+  /** Frees a group, once the step that is under way is done. */
+  async disposeGroup({ pool }: Group): Promise<void> {
+    await this.#turn;
+    this.#disposePool(pool);
   }
 
   /** Consumes ids and shows the visitor what it asks for on the way. */
@@ -148,6 +292,7 @@ export class Engine {
     await Promise.allSettled(this.#recorded.values());
     // Prepared programs hold on to what they were prepared for.
     this.#recorded.clear();
+    this.#decode = undefined;
     for (const { pool } of this.#sequences) pool.dispose();
     for (const pool of this.#pools) pool.dispose();
   }
@@ -160,6 +305,17 @@ export class Engine {
     return Math.max(1, Math.floor(MAX_LOGITS_BYTE_LENGTH / 4 / this.#inputs.config.vocab));
   }
 
+  /** Consumes ids; resolves to where the logits after the last will be once the device is done. */
+  async #consume(sequence: Sequence, ids: ArrayLike<number>, signal: AbortSignal | undefined): Promise<Head> {
+    let head: Head | undefined;
+    await this.#eachChunk(sequence, ids, PREFILL_CHUNK, signal, async (forward, tokens, isLast) => {
+      const { programs, last } = forward;
+      await this.#device.run(isLast ? [...programs, last.program] : programs, { tokens, signal });
+      head = last;
+    });
+    return head as Head;
+  }
+
   /** Runs `each` over the chunks of `ids`, with the sequence's state in place. */
   async #eachChunk(
     sequence: Sequence,
@@ -169,9 +325,7 @@ export class Engine {
     each: (forward: Forward, tokens: number, isLast: boolean) => Promise<void>,
   ): Promise<void> {
     checkIds(ids, this.#inputs.config.vocab);
-    if (sequence.broken) {
-      throw new StateError("this state was left in the middle of a token by an abort or a failure; start a new one");
-    }
+    this.#assertWhole(sequence);
     for (let start = 0; start < ids.length; start += chunk) {
       const part = Uint32Array.from({ length: Math.min(chunk, ids.length - start) }, (_, i) => Number(ids[start + i]));
       const tokens = part.length;
@@ -189,9 +343,19 @@ export class Engine {
   /** Puts a sequence's state where the programs find it. */
   #takeTurn(sequence: Sequence): void {
     if (this.#owner === sequence) return;
-    if (this.#owner) this.#copyAll(this.#residentTensors, stateTensors(this.#owner.states));
-    this.#copyAll(stateTensors(sequence.states), this.#residentTensors);
+    if (this.#owner) this.#copyAll(this.#residentOf(this.#owner), ownTensors(this.#owner));
+    this.#copyAll(ownTensors(sequence), this.#residentOf(sequence));
     this.#owner = sequence;
+  }
+
+  /** Where a sequence's tensors are while it is its turn. One that is sampled has its turn only once there is a sampler. */
+  #residentOf(sequence: Sequence): readonly Tensor[] {
+    return isSampled(sequence) && this.#decode ? this.#decode.slot(0) : this.#residentTensors;
+  }
+
+  #assertWhole({ broken }: Sequence): void {
+    if (!broken) return;
+    throw new StateError("this state was left in the middle of a token by an abort or a failure; start a new one");
   }
 
   #copyAll(from: readonly Tensor[], to: readonly Tensor[]): void {
@@ -200,17 +364,31 @@ export class Engine {
 
   /** Waits for the steps before, whether they failed or not. */
   #exclusively<T>(sequence: Sequence, step: () => Promise<T>): Promise<T> {
+    return this.#inTurn(() => {
+      if (sequence.disposed) throw new DisposedError("state");
+      return step();
+    });
+  }
+
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
     const result = this.#turn.then(() => {
       if (this.#disposed) throw new DisposedError("model");
-      if (sequence.disposed) throw new DisposedError("state");
       return step();
     });
     this.#turn = result.catch(() => {});
     return result;
   }
 
-  #decodeForward(): Promise<Forward> {
-    return this.#record("decode", (inputs) => createForward(inputs, 1, "each"));
+  /** The resident slot: single tokens of one sequence, and its sampler. */
+  #single(): Promise<Slots> {
+    return this.#record("decode", async (inputs) => {
+      this.#decode = await Slots.create(inputs, 1);
+      return this.#decode;
+    });
+  }
+
+  async #decodeForward(): Promise<Forward> {
+    return (await this.#single()).forward;
   }
 
   #prefillForward(): Promise<Forward> {
@@ -225,7 +403,7 @@ export class Engine {
   }
 
   /** Records programs when they are first needed; when that fails, nothing stays allocated and it may be tried again. */
-  #record<T extends Forward | Head>(name: string, create: (inputs: ForwardInputs) => Promise<T>): Promise<T> {
+  #record<T extends Forward | Head | Slots>(name: string, create: (inputs: ForwardInputs) => Promise<T>): Promise<T> {
     let recorded = this.#recorded.get(name) as Promise<T> | undefined;
     if (!recorded) {
       const pool = this.#newPool(this.#device);
@@ -233,10 +411,16 @@ export class Engine {
       this.#recorded.set(name, recorded);
       recorded.catch(() => {
         this.#recorded.delete(name);
-        pool.dispose();
+        this.#disposePool(pool);
       });
     }
     return recorded;
+  }
+
+  #disposePool(pool: TensorPool): void {
+    const index = this.#pools.indexOf(pool);
+    if (index >= 0) this.#pools.splice(index, 1);
+    pool.dispose();
   }
 
   #newPool(device: Device): TensorPool {
@@ -244,6 +428,28 @@ export class Engine {
     this.#pools.push(pool);
     return pool;
   }
+}
+
+function isSampled(sequence: Sequence): sequence is SampledSequence {
+  return "sampling" in sequence;
+}
+
+/** A sequence's own tensors, which hold what it has come to while it is not its turn. */
+function ownTensors(sequence: Sequence): readonly Tensor[] {
+  const states = stateTensors(sequence.states);
+  return isSampled(sequence) ? slotTensors(states, sequence.sampling) : states;
+}
+
+/** The last `times` ids of each slot, whose first so many were chosen before. */
+async function chosenIds(slots: Slots, before: readonly number[], times: number): Promise<Uint32Array[]> {
+  const starts = [...before];
+  const rings = await slots.readChosen(starts.length);
+  return starts.map((start, slot) =>
+    Uint32Array.from(
+      { length: times },
+      (_, i) => rings[slot * MAX_RUN_STEPS + ((start + i) % MAX_RUN_STEPS)] as number,
+    ),
+  );
 }
 
 /** Throws unless there are ids and all are in the vocabulary. */

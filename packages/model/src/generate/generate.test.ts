@@ -1,20 +1,41 @@
+import { NAN_FLAG } from "@blackmamba/kernels";
 import type { Tokenizer } from "@blackmamba/tokenizer";
 import { createTokenizer } from "@blackmamba/tokenizer";
 import { expect, test } from "vitest";
-import type { ModelState } from "../model-state.ts";
-import { generateTokens } from "./generate.ts";
+import { NoTokenizerError, NumericError, OptionError } from "../errors.ts";
+import { type GenerateOptions, generateTokens, type IdSource, limitsOf } from "./generate.ts";
 
-/** A state whose likeliest ids come in this order. */
-function scripted(ids: readonly number[], vocab: number): ModelState {
-  let step = 0;
-  const advance = async () => Float32Array.from({ length: vocab }, (_, id) => (id === ids[step] ? 1 : 0));
-  return { advance: () => advance().finally(() => step++) } as unknown as ModelState;
+interface ScriptedSource extends IdSource {
+  /** Steps of each run that was asked for. */
+  readonly runs: number[];
 }
 
-async function generate(tokenizer: Tokenizer, ids: readonly number[], maxTokens = ids.length) {
-  const state = scripted(ids, tokenizer.vocabSize);
+/** A device that chooses these ids, and takes no time. */
+function scripted(ids: readonly number[]): ScriptedSource {
+  const runs: number[] = [];
+  let chosen = 0;
+  const choose = async (times: number) => {
+    runs.push(times);
+    chosen += times;
+    // A device does what it is asked, also beyond the end of the text.
+    const own = Uint32Array.from({ length: times }, (_, i) => ids[chosen - times + i] ?? 0);
+    return { ids: Promise.resolve(own) };
+  };
+  return { runs, start: () => choose(1), step: choose };
+}
+
+const CPU = { kind: "cpu", software: true } as const;
+const GPU = { kind: "webgpu", software: false } as const;
+
+async function generate(
+  tokenizer: Tokenizer | undefined,
+  ids: readonly number[],
+  options: GenerateOptions = {},
+  { device = CPU, source = scripted(ids) }: { device?: typeof CPU | typeof GPU; source?: IdSource } = {},
+) {
+  const limits = limitsOf({ maxTokens: ids.length, ...options }, tokenizer);
   const tokens = [];
-  for await (const token of generateTokens({ state, promptIds: [0], tokenizer }, { maxTokens })) tokens.push(token);
+  for await (const token of generateTokens({ source, tokenizer, device }, limits, options.signal)) tokens.push(token);
   return tokens;
 }
 
@@ -33,7 +54,7 @@ const tokenizer = (vocab: string[], decoder: object, endToken?: string) =>
   );
 
 // The bytes of é, and the letters of the byte-level alphabet that stand for them.
-const bytes = tokenizer(["a", "b", "\u00c3", "\u00a9", "<end>"], { type: "ByteLevel" }, "<end>");
+const bytes = tokenizer(["a", "b", "\u00c3", "\u00a9", "<end>", "abc", "c"], { type: "ByteLevel" }, "<end>");
 
 test("a character that takes two tokens comes with the second", async () => {
   expect(await generate(bytes, [0, 2, 3, 1])).toEqual([
@@ -57,7 +78,7 @@ test("half a character at the end is no text, and its id is told all the same", 
 
 test("the end token ends the text and is not part of it", async () => {
   expect(await generate(bytes, [1, 4, 0])).toEqual([{ id: 1, text: "b" }]);
-  expect(await generate(bytes, [1, 0, 1], 2)).toHaveLength(2);
+  expect(await generate(bytes, [1, 0, 1], { maxTokens: 2 })).toHaveLength(2);
 });
 
 test("a tokenizer that knows its text only at the end gives it with the last token", async () => {
@@ -65,4 +86,119 @@ test("a tokenizer that knows its text only at the end gives it with the last tok
   const tokens = await generate(words, [0, 1, 0]);
   expect(tokens.map(({ id }) => id)).toEqual([0, 1, 0]);
   expect(tokens.map(({ text }) => text).join("")).toBe(words.decode([0, 1, 0]));
+  // Its stop strings are found there too.
+  const stopped = await generate(words, [0, 1, 0], { stop: "o" });
+  expect(stopped.map(({ text }) => text).join("")).toBe("hell");
+});
+
+test("without a tokenizer there are ids alone", async () => {
+  expect(await generate(undefined, [3, 4])).toEqual([
+    { id: 3, text: "" },
+    { id: 4, text: "" },
+  ]);
+});
+
+test("a stop string ends the text before it, within a token and over several", async () => {
+  expect(await generate(bytes, [1, 5, 1], { stop: "b" })).toEqual([]);
+  expect(await generate(bytes, [0, 5, 1], { stop: "b" })).toEqual([
+    { id: 0, text: "a" },
+    { id: 5, text: "a" },
+  ]);
+  expect(await generate(bytes, [6, 0, 1, 6, 0], { stop: "abc" })).toEqual([{ id: 6, text: "c" }]);
+  expect(await generate(bytes, [5, 0, 1], { stop: ["x", "ca"] })).toEqual([{ id: 5, text: "ab" }]);
+  expect(await generate(bytes, [0, 2, 3, 1], { stop: "\u00e9" })).toEqual([{ id: 0, text: "a" }]);
+  // The first to come, not the first in the list.
+  expect(await generate(bytes, [5, 5], { stop: ["ca", "b"] })).toEqual([{ id: 5, text: "a" }]);
+});
+
+test("what may be the beginning of a stop string waits until that is known", async () => {
+  expect(await generate(bytes, [0, 1, 0, 1, 1], { stop: "abb" })).toEqual([
+    { id: 0, text: "a" },
+    { id: 1, text: "b" },
+  ]);
+  const arrivals: string[] = [];
+  const source = scripted([0, 1, 0, 6, 0]);
+  const limits = limitsOf({ maxTokens: 5, stop: "abb" }, bytes);
+  for await (const { text } of generateTokens({ source, tokenizer: bytes, device: CPU }, limits, undefined)) {
+    arrivals.push(`${text} after ${source.runs.length}`);
+  }
+  // "ab" is open until the second "a" closes it, "a" until "c" does; the last "a" is no beginning any more at the end.
+  expect(arrivals).toEqual(["a after 3", "b after 3", "a after 4", "c after 4", "a after 5"]);
+});
+
+test("never more than maxTokens are computed, and nothing ahead on a CPU", async () => {
+  const ids = [0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
+  for (const device of [CPU, GPU]) {
+    for (const maxTokens of [0, 1, 2, 7, 10]) {
+      const source = scripted(ids);
+      expect(await generate(bytes, ids, { maxTokens }, { device, source })).toHaveLength(maxTokens);
+      expect(source.runs.reduce((sum, steps) => sum + steps, 0)).toBe(maxTokens);
+    }
+  }
+  const source = scripted([0, 1, 4, 1, 1]);
+  expect(await generate(bytes, [0, 1, 4, 1, 1], {}, { source })).toHaveLength(2);
+  expect(source.runs).toEqual([1, 1, 1]);
+});
+
+test("what a device did ahead is discarded", async () => {
+  const ids = [0, 1, 0, 1, 4, 0, 0, 0];
+  const source = scripted(ids);
+  expect(await generate(bytes, ids, { maxTokens: 100 }, { device: GPU, source })).toHaveLength(4);
+  expect(source.runs.reduce((sum, steps) => sum + steps, 0)).toBeGreaterThan(5);
+});
+
+test("two runs are under way on a device that is fast", async () => {
+  const asked: string[] = [];
+  const source = scripted(Array.from({ length: 20 }, () => 0));
+  const tokens = generateTokens(
+    { source, tokenizer: bytes, device: GPU },
+    limitsOf({ maxTokens: 20 }, bytes),
+    undefined,
+  );
+  for await (const _ of tokens) asked.push(`${source.runs.length}`);
+  expect(asked[0]).toBe("2");
+});
+
+test("an abort ends the text between two ids of a run", async () => {
+  const controller = new AbortController();
+  const source = { start: async () => ({ ids: Promise.resolve(new Uint32Array(1)) }), step: scripted([]).step };
+  const seen: number[] = [];
+  const limits = limitsOf({ maxTokens: 100 }, bytes);
+  const read = async () => {
+    for await (const { id } of generateTokens({ source, tokenizer: bytes, device: GPU }, limits, controller.signal)) {
+      seen.push(id);
+      if (seen.length === 5) controller.abort(new Error("enough"));
+    }
+  };
+  await expect(read()).rejects.toThrow("enough");
+  expect(seen).toHaveLength(5);
+});
+
+test("a logit that is no number is told by its id, after what came before it", async () => {
+  await expect(generate(bytes, [0, 1, NAN_FLAG + 7, 1])).rejects.toThrow(NumericError);
+  await expect(generate(bytes, [NAN_FLAG + 7])).rejects.toThrow("the logit of id 7 is NaN");
+});
+
+test("a failure of a run is thrown where its ids are waited for", async () => {
+  const source = {
+    start: async () => ({ ids: Promise.resolve(Uint32Array.of(0)) }),
+    step: async () => ({ ids: Promise.reject<Uint32Array>(new Error("device lost")) }),
+  };
+  await expect(generate(bytes, [0, 0], {}, { device: GPU, source })).rejects.toThrow("device lost");
+});
+
+test.each([
+  [{ maxTokens: -1 }, "option maxTokens: expected a whole number of at least 0, found -1"],
+  [{ maxTokens: 1.5 }, "option maxTokens: expected a whole number of at least 0, found 1.5"],
+  [{ stop: "" }, 'option stop: expected a text, or several, none of them empty, found ""'],
+  [{ stop: ["a", ""] }, 'option stop: expected a text, or several, none of them empty, found ""'],
+  [{ stop: [7] as unknown as string[] }, "option stop: expected a text, or several, none of them empty, found 7"],
+  [{ stop: 7 as unknown as string }, "option stop: expected a text, or several, none of them empty, found 7"],
+])("%o is refused", (options, message) => {
+  expect(() => limitsOf(options, bytes)).toThrow(OptionError);
+  expect(() => limitsOf(options, bytes)).toThrow(message);
+});
+
+test("stop strings need a tokenizer", () => {
+  expect(() => limitsOf({ stop: "x" }, undefined)).toThrow(NoTokenizerError);
 });

@@ -1,69 +1,115 @@
 /**
- * Text from a model, token by token: feeds each chosen id back in, and turns ids into text as it becomes certain.
+ * Text from a model, token by token: keeps the device busy a little ahead of the reader, and turns ids into text as it becomes
+ * certain. What the device did ahead when a text ends is discarded.
  */
+import type { Device } from "@blackmamba/tensor";
 import type { Tokenizer } from "@blackmamba/tokenizer";
-import { OptionError } from "../errors.ts";
-import type { ModelState } from "../model-state.ts";
-import { createSampler, type SamplingOptions } from "./sampling.ts";
+import { NoTokenizerError, OptionError } from "../errors.ts";
+import { createPace } from "./pace.ts";
+import { checkChosen, type SamplingOptions } from "./sampling.ts";
+import { GeneratedText, type GeneratedToken } from "./text.ts";
 
 /** Options of `generate`. */
 export interface GenerateOptions extends SamplingOptions {
   /** Most tokens to generate. Default 200. */
   readonly maxTokens?: number | undefined;
+  /**
+   * Ends the text before the first of these that comes, also where it spans several tokens. Text that may be the beginning
+   * of one is held back until that is known. Needs a tokenizer.
+   */
+  readonly stop?: string | readonly string[] | undefined;
   /** Ends the generation: the iteration throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** One generated token. */
-export interface GeneratedToken {
-  readonly id: number;
-  /**
-   * The text that became certain with this token; empty where it ends within a character. Joined together these are the
-   * text of all ids, less half a character that the last ones may have left.
-   */
-  readonly text: string;
+/** A run on the device that was queued. */
+export interface ChosenIds {
+  /** The ids it chooses, in order, as the sampler writes them: see {@link checkChosen}. */
+  readonly ids: Promise<Uint32Array>;
+}
+
+/** Where ids come from: one sequence of an engine. Both resolve when the work is queued. */
+export interface IdSource {
+  /** Reads the prompt and chooses the first id. */
+  start(): Promise<ChosenIds>;
+  /** Chooses so many more. */
+  step(times: number): Promise<ChosenIds>;
 }
 
 /** What generation needs of a model. */
 export interface GenerateInputs {
-  readonly state: ModelState;
-  readonly promptIds: ArrayLike<number>;
+  readonly source: IdSource;
   readonly tokenizer: Tokenizer | undefined;
+  readonly device: Pick<Device, "kind" | "software">;
+}
+
+/** Where a text ends. */
+export interface TextLimits {
+  readonly maxTokens: number;
+  readonly stops: readonly string[];
 }
 
 /** A few paragraphs. */
 const DEFAULT_MAX_TOKENS = 200;
 
-/** Continues the prompt until `maxTokens` or the tokenizer's end token, which is not itself part of the result. */
-export async function* generateTokens(
-  { state, promptIds, tokenizer }: GenerateInputs,
-  { maxTokens = DEFAULT_MAX_TOKENS, signal, ...sampling }: GenerateOptions,
-): AsyncGenerator<GeneratedToken, void, undefined> {
-  const sampler = createSampler(sampling);
+/**
+ * Where a text with these options ends.
+ *
+ * @throws OptionError naming the option; NoTokenizerError for a stop string without a tokenizer
+ */
+export function limitsOf(
+  { maxTokens = DEFAULT_MAX_TOKENS, stop = [] }: Pick<GenerateOptions, "maxTokens" | "stop">,
+  tokenizer: Tokenizer | undefined,
+): TextLimits {
   if (!Number.isInteger(maxTokens) || maxTokens < 0) {
     throw new OptionError("maxTokens", "a whole number of at least 0", maxTokens);
   }
-  const stream = tokenizer?.stream();
-  // Ids whose text is not yet certain wait for the next that has some, or for the end: the last then has the rest.
-  let waiting: number[] = [];
-  let ids: ArrayLike<number> = promptIds;
-  for (let step = 0; step < maxTokens; step++) {
-    signal?.throwIfAborted();
-    const id = sampler(await state.advance(ids, { signal }), step);
-    signal?.throwIfAborted();
-    if (id === tokenizer?.endTokenId) break;
-    ids = [id];
-    const text = stream?.push(id);
-    waiting.push(id);
-    if (text === "") continue;
-    yield* tokensOf(waiting, text ?? "");
-    waiting = [];
+  const stops: readonly unknown[] = typeof stop === "string" ? [stop] : stop;
+  for (const text of Array.isArray(stops) ? stops : [stops]) {
+    if (typeof text === "string" && text !== "") continue;
+    throw new OptionError("stop", "a text, or several, none of them empty", JSON.stringify(text));
   }
-  // Half a character is no text.
-  yield* tokensOf(waiting, stream?.flush().replace(/\uFFFD+$/, "") ?? "");
+  if (stops.length > 0 && !tokenizer) {
+    throw new NoTokenizerError(
+      "option stop: the model was loaded without a tokenizer, so its ids have no text to look for",
+    );
+  }
+  return { maxTokens, stops: stops as readonly string[] };
 }
 
-/** The ids, the last of them with the text of all. */
-function tokensOf(ids: readonly number[], text: string): GeneratedToken[] {
-  return ids.map((id, i) => ({ id, text: i === ids.length - 1 ? text : "" }));
+/**
+ * Continues the prompt until `maxTokens`, a stop string, or the tokenizer's end token, which is not itself part of the result.
+ */
+export async function* generateTokens(
+  { source, tokenizer, device }: GenerateInputs,
+  { maxTokens, stops }: TextLimits,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<GeneratedToken, void, undefined> {
+  const pace = createPace(device);
+  const text = new GeneratedText(tokenizer?.stream(), stops);
+  const underWay: Promise<Uint32Array>[] = [];
+  let queued = 0;
+  for (;;) {
+    while (underWay.length < pace.depth && queued < maxTokens) {
+      signal?.throwIfAborted();
+      // The prompt gives the first.
+      const steps = queued === 0 ? 1 : pace.steps(maxTokens - queued);
+      const queuedAt = performance.now();
+      const { ids } = queued === 0 ? await source.start() : await source.step(steps);
+      queued += steps;
+      // Timed when it is done, however late the reader comes for it. A failure is thrown where the ids are waited for.
+      ids.then(() => pace.note(steps, queuedAt, performance.now())).catch(() => {});
+      underWay.push(ids);
+    }
+    const ids = await underWay.shift();
+    if (!ids) break;
+    for (const chosen of ids) {
+      signal?.throwIfAborted();
+      const id = checkChosen(chosen);
+      if (id === tokenizer?.endTokenId) return yield* text.end();
+      yield* text.push(id);
+      if (text.stopped) return;
+    }
+  }
+  yield* text.end();
 }

@@ -1,75 +1,39 @@
-import { describe, expect, test } from "vitest";
+/**
+ * Options alone; that draws have the distribution that was asked for is tested where the sampler is, in `kernels`.
+ */
+import { expect, test } from "vitest";
 import { NumericError, OptionError } from "../errors.ts";
-import { argmax, createSampler, type SamplingOptions, sample } from "./sampling.ts";
+import { checkChosen, type SamplingOptions, samplingOf } from "./sampling.ts";
 
-/** Probabilities 0.1, 0.4, 0.2, 0.3 of ids 0 to 3. */
-const logits = Float32Array.from([0.1, 0.4, 0.2, 0.3], Math.log);
+const kindOf = (options: SamplingOptions) => {
+  const { noise, cut, penalty } = samplingOf(options)().kind;
+  return [noise && "noise", cut && "cut", penalty && "penalty"].filter(Boolean).join(" ");
+};
 
-/** How often each id comes in 20,000 draws. */
-function frequencies(options: SamplingOptions): number[] {
-  const sampler = createSampler(options);
-  const counts = [0, 0, 0, 0];
-  for (let step = 0; step < 20000; step++) {
-    const id = sampler(logits, step);
-    counts[id] = Number(counts[id]) + 1;
-  }
-  return counts.map((count) => count / 20000);
-}
-
-describe("the distribution of samples", () => {
-  // Four standard deviations of a frequency in 20,000 draws are at most 0.0142.
-  const cases: [SamplingOptions, number[]][] = [
-    [{ seed: 1 }, [0.1, 0.4, 0.2, 0.3]],
-    [{ seed: 1, temperature: 0.5 }, [0.01 / 0.3, 0.16 / 0.3, 0.04 / 0.3, 0.09 / 0.3]],
-    [{ seed: 2, topK: 2 }, [0, 4 / 7, 0, 3 / 7]],
-    [{ seed: 3, topP: 0.75 }, [0, 4 / 9, 2 / 9, 3 / 9]],
-    [{ seed: 3, topP: 0.69 }, [0, 4 / 7, 0, 3 / 7]],
-    [{ seed: 4, topK: 3, topP: 0.5 }, [0, 4 / 7, 0, 3 / 7]],
-    [{ seed: 4, topP: 1e-9 }, [0, 1, 0, 0]],
-    [{ seed: 5, topK: 1 }, [0, 1, 0, 0]],
-    [{ seed: 5, topK: 100 }, [0.1, 0.4, 0.2, 0.3]],
-  ];
-  test.each(cases)("%o", (options, expected) => {
-    for (const [id, frequency] of frequencies(options).entries()) {
-      expect(Math.abs(frequency - Number(expected[id])), `id ${id}`).toBeLessThan(expected[id] === 0 ? 1e-9 : 0.0142);
-    }
-  });
+test("a sampler does what is asked for and nothing else", () => {
+  expect(kindOf({})).toBe("");
+  expect(kindOf({ temperature: 0, topK: 3, seed: 9 })).toBe("");
+  expect(kindOf({ temperature: 0.7 })).toBe("noise");
+  expect(kindOf({ seed: 9 })).toBe("noise");
+  expect(kindOf({ topK: 3 })).toBe("noise cut");
+  expect(kindOf({ topP: 0.9 })).toBe("noise cut");
+  expect(kindOf({ minP: 0.1 })).toBe("noise cut");
+  expect(kindOf({ temperature: 1, topP: 1, minP: 0 })).toBe("noise");
+  expect(kindOf({ repetitionPenalty: 1.2 })).toBe("penalty");
+  expect(kindOf({ repetitionPenalty: 1.2, temperature: 2, minP: 0.1 })).toBe("noise cut penalty");
 });
 
-test("greedy takes the first of the largest", () => {
-  expect(argmax(Float32Array.of(1, 5, 5, 2))).toBe(1);
-  expect(createSampler()(logits, 0)).toBe(1);
-  expect(createSampler({ temperature: 0, topK: 3, seed: 9 })(logits, 0)).toBe(1);
+test("without a seed, samples differ from time to time; in a batch, each has its own", () => {
+  const seeds = Array.from({ length: 4 }, () => samplingOf({ temperature: 1 })().settings[0]);
+  expect(new Set(seeds).size).toBeGreaterThan(1);
+  const batch = samplingOf({ seed: 2 ** 32 - 1 });
+  expect([batch(0).settings[0], batch(1).settings[0], batch(2).settings[0]]).toEqual([2 ** 32 - 1, 0, 1]);
 });
 
-test("logits that are no numbers are refused", () => {
-  const damaged = Float32Array.of(1, Number.NaN, 2);
-  expect(() => createSampler()(damaged, 0)).toThrow("the logit of id 1 is NaN");
-  expect(() => createSampler({ seed: 1 })(damaged, 0)).toThrow(NumericError);
-});
-
-test("the same seed draws the same ids, another seed others", () => {
-  const draw = (seed: number) => Array.from({ length: 50 }, (_, step) => createSampler({ seed })(logits, step));
-  expect(draw(11)).toEqual(draw(11));
-  expect(draw(11)).not.toEqual(draw(12));
-});
-
-test("without a seed, samples differ from time to time", () => {
-  const draw = () => {
-    const sampler = createSampler({ temperature: 1 });
-    return Array.from({ length: 100 }, (_, step) => sampler(logits, step)).join();
-  };
-  expect(draw()).not.toBe(draw());
-});
-
-test("a random number next to 1, and impossible ids, still give an id that can be drawn", () => {
-  expect(sample(logits, 1, 4, 1, 1 - 2 ** -53)).toBe(3);
-  const withImpossible = Float32Array.of(0, Number.NEGATIVE_INFINITY, 0, Number.NEGATIVE_INFINITY);
-  for (const random of [0, 0.49, 0.51, 1 - 2 ** -53]) {
-    expect([0, 2]).toContain(sample(withImpossible, 1, 4, 1, random));
-    expect([0, 2]).toContain(sample(withImpossible, 1, 3, 1, random));
-  }
-  expect(sample(Float32Array.of(1000, -1000, 0), 1e-6, 3, 1, 0.999)).toBe(0);
+test("a logit that is no number is refused by its id", () => {
+  expect(checkChosen(50303)).toBe(50303);
+  expect(() => checkChosen(2 ** 31 + 5)).toThrow(NumericError);
+  expect(() => checkChosen(2 ** 31 + 5)).toThrow("the logit of id 5 is NaN");
 });
 
 test.each([
@@ -79,9 +43,16 @@ test.each([
   [{ topK: 1.5 }, "option topK: expected a whole number of at least 1, found 1.5"],
   [{ topP: 0 }, "option topP: expected a number above 0 and at most 1, found 0"],
   [{ topP: 1.1 }, "option topP: expected a number above 0 and at most 1, found 1.1"],
+  [{ minP: -0.1 }, "option minP: expected a number from 0 to 1, found -0.1"],
+  [{ minP: Number.NaN }, "option minP: expected a number from 0 to 1, found NaN"],
+  [{ repetitionPenalty: 0 }, "option repetitionPenalty: expected a number above 0, found 0"],
+  [
+    { repetitionPenalty: Number.POSITIVE_INFINITY },
+    "option repetitionPenalty: expected a number above 0, found Infinity",
+  ],
   [{ seed: -1 }, "option seed: expected a whole number from 0 to 4294967295, found -1"],
   [{ seed: 2 ** 32 }, "option seed: expected a whole number from 0 to 4294967295, found 4294967296"],
 ])("%o is refused", (options, message) => {
-  expect(() => createSampler(options)).toThrow(OptionError);
-  expect(() => createSampler(options)).toThrow(message);
+  expect(() => samplingOf(options)).toThrow(OptionError);
+  expect(() => samplingOf(options)).toThrow(message);
 });
