@@ -9,8 +9,8 @@
 /** How long to look at one of the two before judging it, in milliseconds: about as long as a scheduler's slice. */
 const WINDOW_MS = 4;
 
-/** How many windows a choice holds that was made against doubt. */
-const HELD_WINDOWS = 12;
+/** How many windows a choice holds that was made after a doubt; each time that sharing loses again, twice as many. */
+const HELD_WINDOWS = { least: 12, most: 192 };
 
 /** Sharing is not doubted while it takes less than this part of the time. */
 const CLEAR_GAIN = 0.8;
@@ -28,6 +28,8 @@ export class Sharing {
   #elapsedMs = 0;
   /** Windows until the choice may be doubted. */
   #held = 0;
+  /** How many windows to work alone the next time that sharing loses. */
+  #alone = HELD_WINDOWS.least;
 
   /** Notes what some work took that was done as `isShared` says. */
   note(expectedMs: number, elapsedMs: number): void {
@@ -51,8 +53,12 @@ export class Sharing {
     }
     if (this.isShared) {
       if (cost.shared >= CLEAR_GAIN * cost.alone) this.#choose(false, 0);
+      else this.#alone = HELD_WINDOWS.least;
+    } else if (cost.shared <= cost.alone) {
+      this.#choose(true, HELD_WINDOWS.least);
     } else {
-      this.#choose(cost.shared <= cost.alone, HELD_WINDOWS);
+      this.#choose(false, this.#alone);
+      this.#alone = Math.min(2 * this.#alone, HELD_WINDOWS.most);
     }
   }
 
