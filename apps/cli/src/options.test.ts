@@ -3,9 +3,12 @@ import { UsageError } from "./errors.ts";
 import {
   parseDevice,
   parseMaxTokens,
+  parseMinP,
   parseModelFolder,
   parseQuantize,
+  parseRepetitionPenalty,
   parseSeed,
+  parseStop,
   parseTemperature,
   parseTopK,
   parseTopP,
@@ -59,6 +62,20 @@ describe.each([
     good: { "1": 1, "0.95": 0.95, "1e-9": 1e-9 },
     bad: ["0", "0.0", "1.0001", "2"],
     expected: "a number above 0 and at most 1",
+  },
+  {
+    option: "--min-p",
+    parse: parseMinP,
+    good: { "0": 0, "0.05": 0.05, "1": 1 },
+    bad: ["1.0001", "2"],
+    expected: "a number from 0 to 1",
+  },
+  {
+    option: "--repetition-penalty",
+    parse: parseRepetitionPenalty,
+    good: { "1": 1, "1.1": 1.1, ".9": 0.9 },
+    bad: ["0", "0.0", "1e999"],
+    expected: "a number above 0",
   },
   {
     option: "--seed",

@@ -33,6 +33,24 @@ export function parseTopP(text: string): number {
   throw wrong("--top-p", "a number above 0 and at most 1", text);
 }
 
+export function parseMinP(text: string): number {
+  const value = number(text);
+  if (value >= 0 && value <= 1) return value;
+  throw wrong("--min-p", "a number from 0 to 1", text);
+}
+
+export function parseRepetitionPenalty(text: string): number {
+  const value = number(text);
+  if (value > 0 && Number.isFinite(value)) return value;
+  throw wrong("--repetition-penalty", "a number above 0", text);
+}
+
+/** Each use of the option adds one. */
+export function parseStop(text: string, before: readonly string[] = []): readonly string[] {
+  if (text !== "") return [...before, text];
+  throw wrong("--stop", "some text", text);
+}
+
 export function parseSeed(text: string): number {
   return wholeNumber("--seed", text, 0, MAX_SEED, `a whole number from 0 to ${MAX_SEED}`);
 }

@@ -9,10 +9,13 @@ import type { Library } from "./library.ts";
 import {
   parseDevice,
   parseMaxTokens,
+  parseMinP,
   parseModelFolder,
   parseQuantize,
+  parseRepetitionPenalty,
   parseSeed,
   parseSource,
+  parseStop,
   parseTarget,
   parseTemperature,
   parseTopK,
@@ -64,13 +67,16 @@ BLACKMAMBA_DEBUG=1 adds where an error arose.`,
     .option("--temperature <number>", "0 always takes the likeliest token; higher is more varied", parseTemperature)
     .option("--top-k <count>", "choose among the so many likeliest tokens only", parseTopK)
     .option("--top-p <number>", "choose among the likeliest tokens that together have this probability", parseTopP)
+    .option("--min-p <number>", "choose among tokens at least so many times as likely as the likeliest", parseMinP)
+    .option("--repetition-penalty <number>", "above 1 the text repeats itself less", parseRepetitionPenalty)
+    .option("--stop <text>", "end the text before this comes; may be given several times", parseStop)
     .option("--seed <number>", "the same seed gives the same text on the same device", parseSeed)
     .option("--json", "print one JSON object at the end instead of text")
     .addHelpText(
       "after",
       `
-Without --temperature the likeliest token is always taken, unless --top-k, --top-p
-or --seed is given: then the temperature is 1. A prompt that begins with "-" goes
+Without --temperature the likeliest token is always taken, unless --top-k, --top-p,
+--min-p or --seed is given: then the temperature is 1. A prompt that begins with "-" goes
 after "--"; from one that is read from standard input, the last line end is left out.
 
 Examples:

@@ -51,11 +51,25 @@ describe("generate", () => {
     expect(kept.library.calls[1]!.arguments).toEqual(["/models/storyteller"]);
 
     const sampling = ["--temperature", "0.5", "--top-k", "40", "--top-p", "0.9", "--seed", "7", "--max-tokens", "9"];
+    sampling.push("--min-p", "0.1", "--repetition-penalty", "1.2", "--stop", "\n\n", "--stop=--");
     const full = await blackmamba(["generate", "A", "--device", "webgpu", "--model", "m", ...sampling]);
     expect(full.library.calls.map(({ arguments: values }) => values)).toEqual([
       ["webgpu"],
       ["m"],
-      ["A", { maxTokens: 9, temperature: 0.5, topK: 40, topP: 0.9, seed: 7, signal: expect.anything() }],
+      [
+        "A",
+        {
+          maxTokens: 9,
+          temperature: 0.5,
+          topK: 40,
+          topP: 0.9,
+          minP: 0.1,
+          repetitionPenalty: 1.2,
+          seed: 7,
+          stop: ["\n\n", "--"],
+          signal: expect.anything(),
+        },
+      ],
     ]);
   });
 
@@ -293,6 +307,7 @@ describe("wrong use: one line, exit code 2, and nothing is loaded", () => {
       ["generate", "--top-p=2"],
       '--top-p: expected a number above 0 and at most 1, found "2"; see blackmamba generate --help',
     ],
+    [["generate", "--stop", ""], '--stop: expected some text, found ""; see blackmamba generate --help'],
     [["generate", "--seed"], "option '--seed <number>' argument missing; see blackmamba generate --help"],
     [["generate", "--model", "--json"], '--model: expected a folder, found "--json"; see blackmamba generate --help'],
     [

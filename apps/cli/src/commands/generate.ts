@@ -19,6 +19,9 @@ export interface GenerateOptions {
   readonly temperature?: number | undefined;
   readonly topK?: number | undefined;
   readonly topP?: number | undefined;
+  readonly minP?: number | undefined;
+  readonly repetitionPenalty?: number | undefined;
+  readonly stop?: readonly string[] | undefined;
   readonly seed?: number | undefined;
   readonly json?: boolean | undefined;
 }
@@ -46,7 +49,7 @@ export interface GenerateResult {
   readonly model: string;
 }
 
-/** `end`: the model ended the text. `length`: `--max-tokens` were written. `interrupted`: Ctrl-C. */
+/** `end`: the model ended the text, or one of `--stop` came. `length`: `--max-tokens` were written. `interrupted`: Ctrl-C. */
 export type StopReason = "end" | "length" | "interrupted";
 
 export async function generate(
@@ -121,8 +124,18 @@ type Run = Pick<
  * a failure before it leaves nothing behind; whatever was written ends with a line end.
  */
 async function continueText(model: Model, prompt: string, options: GenerateOptions, io: Io): Promise<Run> {
-  const { maxTokens, temperature, topK, topP, seed } = options;
-  const sampling: GenerationOptions = { maxTokens, temperature, topK, topP, seed, signal: io.signal };
+  const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop } = options;
+  const sampling: GenerationOptions = {
+    maxTokens,
+    temperature,
+    topK,
+    topP,
+    minP,
+    repetitionPenalty,
+    seed,
+    stop,
+    signal: io.signal,
+  };
   let shown = "";
   const show = (text: string): void => {
     if (options.json === true || text === "") return;
