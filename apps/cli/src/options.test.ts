@@ -113,3 +113,8 @@ test("--model takes a folder, and is not satisfied with the option that follows 
     expect(() => parseModelFolder(text)).toThrow(`--model: expected a folder, found ${JSON.stringify(text)}`);
   }
 });
+
+test("--stop takes any text but none, and each use adds one", () => {
+  expect(parseStop("\n\n", parseStop("--"))).toEqual(["--", "\n\n"]);
+  expect(() => parseStop("")).toThrow('--stop: expected some text, found ""');
+});
