@@ -35,6 +35,7 @@ export {
   StateError,
 } from "./errors.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
+export type { BatchToken, GenerateBatchOptions } from "./generate/generate-batch.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";
 export type { GeneratedToken } from "./generate/text.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";

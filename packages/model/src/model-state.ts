@@ -1,6 +1,7 @@
 /**
  * A place in a text: what the model remembers of the tokens so far, always in the same number of bytes.
  */
+import { PromptError, StateError } from "./errors.ts";
 import type { Engine, Sequence } from "./forward/engine.ts";
 import { stateTensors } from "./forward/state.ts";
 
@@ -40,6 +41,35 @@ export class ModelState {
    */
   async advance(ids: ArrayLike<number>, { signal }: AdvanceOptions = {}): Promise<Float32Array> {
     return this.#engine.advance(this.#sequence, ids, signal);
+  }
+
+  /**
+   * Consumes one id for each of several states of one engine.
+   *
+   * @internal
+   */
+  static async advanceAll(
+    engine: Engine,
+    states: readonly ModelState[],
+    ids: ArrayLike<number>,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array[]> {
+    if (states.length !== ids?.length) {
+      throw new PromptError(`advanceAll: expected an id for each of ${states.length} states, found ${ids?.length} ids`);
+    }
+    if (new Set(states).size < states.length) {
+      throw new StateError(
+        "advanceAll: expected states that differ, found one of them twice; each takes one id at a time",
+      );
+    }
+    if (states.some((state) => state.#engine !== engine)) {
+      throw new StateError("advanceAll: expected states of this model, found one of another");
+    }
+    return engine.advanceAll(
+      states.map((state) => state.#sequence),
+      ids,
+      signal,
+    );
   }
 
   /** Frees the state's memory, once a step that is under way is done; those that wait fail. Safe to call twice. */

@@ -51,11 +51,15 @@ export interface QueuedIds {
   readonly ids: Promise<Uint32Array>;
 }
 
-/** Sequences that decode together; made by {@link Engine.createGroup}. */
-export interface Group {
-  readonly kind: SampleKind;
+/** Slots of their own, and what frees them. */
+interface OwnSlots {
   readonly pool: TensorPool;
   readonly slots: Slots;
+}
+
+/** Sequences that decode together; made by {@link Engine.createGroup}. */
+export interface Group extends OwnSlots {
+  readonly kind: SampleKind;
   /** Ids that each slot's sequence has chosen; as many as slots are in use, from the first on. */
   readonly chosen: number[];
 }
@@ -80,6 +84,8 @@ export class Engine {
   /** Everything but the sequences' states. */
   readonly #pools: TensorPool[] = [];
   readonly #recorded = new Map<string, Promise<Forward | Head | Slots>>();
+  /** What {@link advanceAll} runs in. */
+  #together: OwnSlots | undefined;
   /** The resident slot, once it is recorded. */
   #decode: Slots | undefined;
   /** Steps run one after another: they share scratch and the resident state. */
@@ -175,15 +181,7 @@ export class Engine {
 
   /** Room for so many sequences that decode together. */
   async createGroup(capacity: number, kind: SampleKind): Promise<Group> {
-    const pool = this.#newPool(this.#device);
-    try {
-      const state = createLayerStates(pool, this.#inputs.config, capacity);
-      const slots = await Slots.create({ ...this.#inputs, pool, state }, capacity);
-      return { kind, pool, slots, chosen: [] };
-    } catch (error) {
-      this.#disposePool(pool);
-      throw error;
-    }
+    return { kind, ...(await this.#createSlots(capacity)), chosen: [] };
   }
 
   /** Gives the next free slot of a group what a sequence has come to; the sequence itself stays as it is. */
@@ -235,6 +233,49 @@ export class Engine {
   async disposeGroup({ pool }: Group): Promise<void> {
     await this.#turn;
     this.#disposePool(pool);
+  }
+
+  /**
+   * Consumes one id for each of several sequences, together.
+   *
+   * @returns for each the logits [vocab] of the token after it
+   */
+  advanceAll(sequences: readonly Sequence[], ids: ArrayLike<number>, signal?: AbortSignal): Promise<Float32Array[]> {
+    return this.#inTurn(async () => {
+      const { vocab } = this.#inputs.config;
+      checkIds(ids, vocab);
+      for (const sequence of sequences) {
+        if (sequence.disposed) throw new DisposedError("state");
+        this.#assertWhole(sequence);
+      }
+      const count = sequences.length;
+      if ((this.#together?.slots.capacity ?? 0) < count) {
+        if (this.#together) this.#disposePool(this.#together.pool);
+        this.#together = undefined;
+        this.#together = await this.#createSlots(2 ** Math.ceil(Math.log2(count)));
+      }
+      const { slots } = this.#together as OwnSlots;
+      const { forward } = slots;
+      signal?.throwIfAborted();
+      for (const sequence of sequences) sequence.broken = true;
+      for (const [slot, sequence] of sequences.entries()) {
+        const states = this.#owner === sequence ? this.#residentTensors : stateTensors(sequence.states);
+        this.#copyAll(states, slots.slotState(slot));
+      }
+      const all = new Uint32Array(slots.capacity);
+      all.set(Uint32Array.from(ids));
+      await this.#device.write(forward.ids, all);
+      await this.#device.run([...forward.programs, forward.last.program], { tokens: count, signal });
+      for (const [slot, sequence] of sequences.entries()) {
+        this.#copyAll(slots.slotState(slot), stateTensors(sequence.states));
+        // What is resident is the past.
+        if (this.#owner === sequence) this.#owner = undefined;
+        sequence.position += 1;
+        sequence.broken = false;
+      }
+      const logits = await this.#device.read(forward.last.logits, count);
+      return sequences.map((_, slot) => logits.slice(slot * vocab, (slot + 1) * vocab));
+    });
   }
 
   /** Consumes ids and shows the visitor what it asks for on the way. */
@@ -293,6 +334,7 @@ export class Engine {
     // Prepared programs hold on to what they were prepared for.
     this.#recorded.clear();
     this.#decode = undefined;
+    this.#together = undefined;
     for (const { pool } of this.#sequences) pool.dispose();
     for (const pool of this.#pools) pool.dispose();
   }
@@ -385,6 +427,17 @@ export class Engine {
       this.#decode = await Slots.create(inputs, 1);
       return this.#decode;
     });
+  }
+
+  async #createSlots(capacity: number): Promise<OwnSlots> {
+    const pool = this.#newPool(this.#device);
+    try {
+      const state = createLayerStates(pool, this.#inputs.config, capacity);
+      return { pool, slots: await Slots.create({ ...this.#inputs, pool, state }, capacity) };
+    } catch (error) {
+      this.#disposePool(pool);
+      throw error;
+    }
   }
 
   async #decodeForward(): Promise<Forward> {
