@@ -12,7 +12,7 @@ import asc from "assemblyscript/asc";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Packages that have code in AssemblyScript. */
-export const WASM_PACKAGES = ["kernels", "ssm"];
+export const WASM_PACKAGES = ["bench", "kernels", "ssm"];
 
 /**
  * Where a package's generated file is, from the repository's root.

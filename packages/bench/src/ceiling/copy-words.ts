@@ -2,6 +2,7 @@
  * out[i] = x[i]: as fast as memory can be read and written. A measure, not a way to copy; that is `device.copy`.
  */
 import { defineKernel, type Shader, ShapeError, type Tensor, u32 } from "@blackmamba/tensor";
+import { copyWordsWasm } from "./copy-words.wasm.ts";
 
 /** Operands of {@link copyWords}. */
 export type CopyWordsOperands = {
@@ -55,4 +56,6 @@ fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocatio
   cpu({ out, x }) {
     u32(out).set(u32(x));
   },
+
+  wasm: copyWordsWasm,
 });

@@ -3,6 +3,8 @@
  *   c[j] = x[i] + j,   then rounds times c[j] = c[j] · factor + x[i],   for 16 chains j;   out[i] = Σ c[j]
  */
 import { defineKernel, f32, type Shader, ShapeError, type Tensor } from "@blackmamba/tensor";
+import { fmaChainsWasm } from "./fma-chains.wasm.ts";
+import { CHAINS, FACTOR } from "./fma-sizes.ts";
 
 /** Operands of {@link fmaChains}. */
 export type FmaChainsOperands = {
@@ -11,12 +13,6 @@ export type FmaChainsOperands = {
   /** f32 [threads] */
   readonly x: Tensor;
 };
-
-/** Enough to hide the latency of one by the others. */
-const CHAINS = 16;
-
-/** Keeps the chains finite; no compiler may leave a step out. */
-const FACTOR = 0.75;
 
 const WORKGROUP_SIZE = 256;
 
@@ -77,6 +73,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     for (let i = 0; i < sums.length; i++)
       sums[i] = eightChains(values[i], 0, rounds) + eightChains(values[i], 8, rounds);
   },
+
+  wasm: fmaChainsWasm,
 });
 
 function chainOf(start: number, b: number, rounds: number): number {

@@ -7,7 +7,7 @@ import { type Summary, summarise } from "../statistics.ts";
 import { copyWords, WORDS_PER_WORKGROUP } from "./copy-words.ts";
 import { fmaChains, fmaFlops } from "./fma-chains.ts";
 
-/** A device's limits. On the device `cpu`: of one thread, in plain JavaScript. */
+/** A device's limits. On the device `cpu`: of all its threads; where it has no WebAssembly, of one, in plain JavaScript. */
 export interface Ceiling {
   /** Bytes read and written per second by a copy that no cache holds. */
   readonly copyBytesPerSecond: Summary;
@@ -29,7 +29,7 @@ const COPY_BYTE_LENGTH = { hardware: 512 << 20, software: 64 << 20, cpu: 256 << 
 const FMA = {
   hardware: { threads: 1 << 19, rounds: 1024 },
   software: { threads: 1 << 12, rounds: 256 },
-  cpu: { threads: 1 << 10, rounds: 4096 },
+  cpu: { threads: 1 << 10, rounds: 8192 },
 };
 
 /** Runs before those that count: clocks rise, caches fill, code is compiled. */

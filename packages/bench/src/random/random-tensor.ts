@@ -12,7 +12,8 @@ import {
   splitPoints,
   type Tensor,
 } from "@blackmamba/tensor";
-import { randomWords, SUM_DEVIATION, type WordEncoding } from "./random-words.ts";
+import { randomWords, type WordEncoding } from "./random-words.ts";
+import { SUM_DEVIATION } from "./word-sums.ts";
 
 /** What a random tensor's elements are like. */
 export interface RandomTensorOptions {

@@ -1,5 +1,6 @@
 import { f32ToBf16, f32ToF16, type HostOperands, u32 } from "@blackmamba/tensor";
-import { type RandomWordsOperands, type RandomWordsParams, SUM_DEVIATION, seedHash } from "./random-words.ts";
+import type { RandomWordsOperands, RandomWordsParams } from "./random-words.ts";
+import { SUM_DEVIATION, seedHash } from "./word-sums.ts";
 
 const bits = new Uint32Array(1);
 const float = new Float32Array(bits.buffer);

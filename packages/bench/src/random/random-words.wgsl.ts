@@ -2,13 +2,8 @@
  * A thread makes every so-many-th word. The expression of a word is all that differs between encodings.
  */
 import type { Shader } from "@blackmamba/tensor";
-import {
-  type RandomWordsOperands,
-  type RandomWordsParams,
-  SUM_DEVIATION,
-  seedHash,
-  type WordEncoding,
-} from "./random-words.ts";
+import type { RandomWordsOperands, RandomWordsParams, WordEncoding } from "./random-words.ts";
+import { SUM_DEVIATION, seedHash } from "./word-sums.ts";
 
 const WORKGROUP_SIZE = 64;
 

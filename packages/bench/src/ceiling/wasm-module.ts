@@ -1,0 +1,8 @@
+/**
+ * The WebAssembly of this package, made of `assembly/`.
+ */
+import type { WasmModule } from "@blackmamba/tensor";
+import { BENCH_WASM } from "../bench-wasm.generated.ts";
+
+/** As the CPU device's engine takes it. */
+export const benchModule: WasmModule = { name: "@blackmamba/bench", base64: BENCH_WASM };
