@@ -24,11 +24,11 @@ export {
   seenBitmap,
 } from "./sample/sample.ts";
 export { encodeSettings, type SampleSettings } from "./sample/settings.ts";
-export { MAX_MAT_VEC_TOKENS, matVecTokens, scanLanes } from "./tuning.ts";
+export { MAX_MAT_VEC_TOKENS, MAX_WHOLE_VECTOR, matVecTokens, scanLanes } from "./tuning.ts";
 export { addressOf, strideOf } from "./wasm/module.ts";
 export { type Buffers, buffers } from "./wgsl/buffers.ts";
 export { type ChunkLoader, chunkLoader } from "./wgsl/chunks.ts";
-export { type LaneSum, laneSum } from "./wgsl/lane-sum.ts";
+export { type LaneSum, type LaneSumPlan, laneSum, type SumType, sumType } from "./wgsl/lane-sum.ts";
 export { type Loader, loader } from "./wgsl/load.ts";
 export {
   type FoldedNorm,

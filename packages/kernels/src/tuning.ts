@@ -62,6 +62,20 @@ function fitting(lanes: number, chunks: number): number {
   return fewer;
 }
 
+/** Kept free of vectors in workgroup memory: for sums, and for what kernels keep there themselves. */
+const OTHER_BYTE_LENGTH = 1024;
+
+/** Vectors in workgroup memory may take so much; beyond, they are taken in slabs, or fewer workgroups would run at once. */
+const MAX_STAGED_BYTE_LENGTH = 36 * 1024;
+
+/** Bytes of workgroup memory for vectors that are to be multiplied. */
+export function stagedByteLength({ maxWorkgroupByteLength }: AdapterTraits): number {
+  return Math.min(MAX_STAGED_BYTE_LENGTH, maxWorkgroupByteLength - OTHER_BYTE_LENGTH);
+}
+
+/** Vectors of so many elements are staged whole on every adapter. */
+export const MAX_WHOLE_VECTOR = 3584;
+
 /** Up to so many tokens, rows are multiplied one by one with all of them; beyond, in tiles of rows and tokens. */
 export const MAX_MAT_VEC_TOKENS = 64;
 

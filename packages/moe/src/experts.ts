@@ -4,7 +4,7 @@
  *
  * Not here: names of tensors in checkpoints.
  */
-import { type LinearOperands, MAX_MAT_VEC_TOKENS, norm, recordLinear } from "@blackmamba/kernels";
+import { type LinearOperands, MAX_MAT_VEC_TOKENS, MAX_WHOLE_VECTOR, norm, recordLinear } from "@blackmamba/kernels";
 import {
   columns,
   type Program,
@@ -145,13 +145,16 @@ export function recordExpertsDown(program: Program, { residual, weights, scratch
   recordLinear(program, { ...down, expert, groups, scale }, { accumulate: true });
 }
 
-/** Whether one kernel can do both halves of the way in: for one token, and where the device binds as many buffers. */
+/**
+ * Whether one kernel can route and raise: for one token, where its vector fits into workgroup memory, and the device binds as
+ * many buffers.
+ */
 function canRouteAndRaise({ residual, weights: { up, upBias, router } }: ExpertOperands): boolean {
   const parts = (tensor: Tensor | undefined) => (tensor ? (tensor.scales ? 2 : 1) : 0);
   const others = 6; // x, norm, router bias, out, expert, routes
-  return (
-    residual.shape[0] === 1 && parts(up) + parts(upBias) + parts(router?.weight) + others <= up.storage.maxOperands
-  );
+  const [tokens, hidden = 1] = residual.shape;
+  if (tokens !== 1 || hidden > MAX_WHOLE_VECTOR) return false;
+  return parts(up) + parts(upBias) + parts(router?.weight) + others <= up.storage.maxOperands;
 }
 
 /** The matrices' input: the residual stream with its norm, or for many tokens what was normalised beforehand. */

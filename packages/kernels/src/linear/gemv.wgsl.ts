@@ -35,8 +35,9 @@ fn main(${MAT_VEC_PARAMETERS}) {
   let end = tile.end;
   let matrix = tile.matrix;
   if (start >= end) { return; }
+  ${product.begin}
   ${product.stage}
-  ${product.body}
+  ${product.rest}
 }`,
     workgroups: product.workgroups,
   };

@@ -18,7 +18,7 @@ export function normShader(
   const hidden = x.shape[1];
   // An emulated GPU runs lanes one after another; a real one needs enough of them to hide memory latency.
   const lanes = traits.software ? 1 : 256;
-  const addUp = laneSum(traits, lanes, lanes, "f32");
+  const addUp = laneSum(traits, { lanes, workgroupSize: lanes, type: "f32" });
   const perLane = Math.ceil(hidden / lanes);
   const isKept = perLane <= MAX_KEPT;
   const own = Array.from({ length: perLane }, (_, i) => i);

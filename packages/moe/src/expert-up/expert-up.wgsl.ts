@@ -17,13 +17,8 @@ export function expertUpShader(
   const ffn = out.shape[1] ?? 1;
   const experts = router.shape[0] ?? 1;
   const bound = up.shape[0] ?? 1;
-  const product = matVec(
-    { x, weights: up, norm: { weight: norm, epsilon } },
-    // The vector's root mean square comes with the router's sums.
-    { outputs: ffn, paired: gated, inverse: "inverse" },
-    traits,
-  );
-  const routing = routerProduct(product, router, epsilon);
+  const product = matVec({ x, weights: up, norm: { weight: norm, epsilon } }, { outputs: ffn, paired: gated }, traits);
+  const routing = routerProduct(product, router);
   const biasAt = (row: string) =>
     upBias ? `up_bias[(${firstExpert}u + matrix) * ${gated ? 2 * ffn : ffn}u + ${row}]` : "0.0";
   const read = (name: string, tensor: Tensor): Binding => ({ name, tensor, access: "read", type: "array<f32>" });
@@ -40,6 +35,8 @@ export function expertUpShader(
     enables: product.enables,
     code: `${SIGMOID}
 ${GELU}
+// Whether the chosen expert's matrix is in the bound part of the stack; otherwise nothing is stored.
+var<private> is_bound: bool;
 var<workgroup> logits: array<f32, ${experts}>;
 ${gateFunction(gating, experts)}
 fn token_at(position: u32) -> u32 { return position; }
@@ -48,6 +45,7 @@ fn prepare(token: u32, matrix: u32, output: u32) -> Prepared {
   return Prepared(${gated ? biasAt("output") : "0.0"}, ${biasAt(gated ? `${ffn}u + output` : "output")});
 }
 fn finish(prepared: Prepared, ${gated ? "gate: f32, " : ""}sum: f32, token: u32, matrix: u32, output: u32) {
+  if (!is_bound) { return; }
   let value = sum + prepared.bias;
   out[output] = ${gated ? "gelu(gate + prepared.gate_bias) * value" : "gelu(value)"};
 }
@@ -57,6 +55,7 @@ ${product.code}
 @compute @workgroup_size(${product.workgroupSize})
 fn main(${MAT_VEC_PARAMETERS}) {
   let start = 0u;
+  let end = 1u;
   ${product.stage}
   ${routing.body}
   workgroupBarrier();
@@ -78,68 +77,47 @@ fn main(${MAT_VEC_PARAMETERS}) {
       routes[${experts}] = best_gate;
     }
   }
-  // A matrix of another part of the stack: nothing is stored, as no position is left.
-  let is_bound = best - ${firstExpert}u < ${bound}u;
+  is_bound = best - ${firstExpert}u < ${bound}u;
   let matrix = select(0u, best - ${firstExpert}u, is_bound);
-  let end = select(0u, 1u, is_bound);
-  ${product.body}
+  ${product.begin}
+  ${product.rest}
 }`,
     workgroups: product.workgroups,
   };
 }
 
-/** The router's rows times the vector, by the same lanes as the matrix's: logits, and the `inverse` of the root mean square. */
-function routerProduct(
-  product: MatVec,
-  router: Tensor,
-  epsilon: number,
-): { bindings: readonly Binding[]; code: string; body: string } {
+/** The router's rows times the vector in workgroup memory, by the same lanes as the matrix's. */
+function routerProduct(product: MatVec, router: Tensor): { bindings: readonly Binding[]; code: string; body: string } {
   const [experts = 1, hidden = 1] = router.shape;
   const { lanes, groups } = product.shape;
   const w = chunkLoader("router", router);
   const quads = Array.from({ length: w.elements / 4 }, (_, i) => i);
-  const body = overChunks({
-    chunks: Math.ceil(hidden / w.elements),
-    lanes,
-    loadsPerChunk: 1,
-    isUnrolled: true,
-    load: (suffix, chunk) => `let w${suffix} = router_chunk(router_row, ${chunk});`,
-    multiply: (suffix, chunk, keep) => `{
-      var own = 0.0;
-      ${quads
-        .map((i) => {
-          const column = `${chunk} * ${w.elements}u + ${4 * i}u`;
-          return `let v${i} = ${product.quad("0u", column)}${keep ? ` * ${keep}` : ""};
-      squares = dot_add(v${i}, v${i}, squares);
-      own = dot_add(${w.quad(`w${suffix}`, i)}, ${product.weighted(`v${i}`, column)}, own);`;
-        })
-        .join("\n      ")}
-      dots += ${w.scale ? `${w.scale(`w${suffix}`)} * own` : "own"};
-    }`,
+  const { begin, rest } = overChunks({
+    ...{ start: 0, count: Math.ceil(hidden / w.elements), lanes, loadsPerChunk: 1, name: "router_at" },
+    load: (suffix, chunk) => `let router${suffix} = router_chunk(router_row, ${chunk});`,
+    multiply: (suffix, chunk, keep) => {
+      const dot = quads.reduce((sum, i) => {
+        const v = product.staged(`(${chunk} * ${w.elements}u + ${4 * i}u)`);
+        return `dot_add(${w.quad(`router${suffix}`, i)}, ${v}${keep ? ` * ${keep}` : ""}, ${sum})`;
+      }, "0.0");
+      return `dots += ${w.scale ? `${w.scale(`router${suffix}`)} * ${dot}` : dot};`;
+    },
   });
-  const packed = ["dots", "squares", "0.0", "0.0"].slice(0, product.sumWidth).join(", ");
-  // Sums of one value at a time where the matrix needs no more: the squares then take a turn of their own.
-  const addUp =
-    product.sumWidth === 1
-      ? "let dots_total = lane_sum(dots, thread);\n    let squares_total = lane_sum(squares, thread);"
-      : `let totals = lane_sum(${product.sumType}(${packed}), thread);
-    let dots_total = totals.x;
-    let squares_total = totals.y;`;
+  const isOne = product.sumWidth === 1;
+  const zeros = Array<string>(product.sumWidth - 1).fill("0.0");
   return {
     bindings: w.bindings,
     code: w.code,
-    body: `${product.isFolded ? "var inverse = 1.0;" : ""}
-  for (var round = 0u; round < ${Math.ceil(experts / groups)}u; round++) {
+    body: `for (var round = 0u; round < ${Math.ceil(experts / groups)}u; round++) {
     let lane = thread % ${lanes}u;
     let e = round * ${groups}u + thread / ${lanes}u;
     let router_row = min(e, ${experts - 1}u);
     let bias = router_bias[router_row];
     var dots = 0.0;
-    var squares = 0.0;
-    ${body}
-    ${addUp}
-    ${product.isFolded ? `inverse = 1.0 / sqrt(squares_total / ${hidden}.0 + ${epsilon});` : ""}
-    if (lane == 0u && e < ${experts}u) { logits[e] = dots_total${product.isFolded ? " * inverse" : ""} + bias; }
+    ${begin}
+    ${rest}
+    let total = lane_sum(${isOne ? "dots" : `${product.sumType}(${["dots", ...zeros].join(", ")})`}, thread)${isOne ? "" : ".x"};
+    if (lane == 0u && e < ${experts}u) { logits[e] = total * inverse_0 + bias; }
   }`,
   };
 }

@@ -64,8 +64,9 @@ fn main(${MAT_VEC_PARAMETERS}) {
   let start = workgroup_id.y * ${tileTokens}u;
   let end = min(start + ${tileTokens}u, min(run.tokens, ${capacity}u));
   if (start >= end) { return; }
+  ${product.begin}
   ${product.stage}
-  ${product.body}
+  ${product.rest}
 }`,
     workgroups: product.workgroups,
   };

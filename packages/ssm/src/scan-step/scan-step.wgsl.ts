@@ -15,7 +15,7 @@ export function scanStepShader(operands: ScanStepOperands, _: unknown, traits: A
   const dtRank = lowRank.shape[1];
   const lanes = scanLanes(states, traits);
   const channels = WORKGROUP_SIZE / lanes;
-  const addUp = laneSum(traits, lanes, WORKGROUP_SIZE, "f32");
+  const addUp = laneSum(traits, { lanes, workgroupSize: WORKGROUP_SIZE, type: "f32" });
   const projection = loader("dt_proj", dtProj);
   const { bindings, at } = buffers({ u, z, low: lowRank, B, C, dt_bias: dtBias, A, D, state }, ["u", "state"]);
   const own = Array.from({ length: Math.ceil(states / lanes) }, (_, i) => i);
