@@ -30,11 +30,18 @@ describe.each(testDevices())("a profile on $label", ({ open }) => {
       for (const { durationUs } of kernels) expect(durationUs).toBeGreaterThanOrEqual(0);
       expect(stepUs).toBeGreaterThan(0);
     }
+    const together = await model.profile({ sequences: 3 });
+    expect(together.tokens).toBe(3);
+    expect(together.kernels).toHaveLength(together.dispatches);
     const undisturbed = model.createState();
     await undisturbed.advance([1, 2, 3]);
     expect(await state.advance([4])).toEqual(await undisturbed.advance([4]));
     await expect(model.profile({ tokens: 257 })).rejects.toThrow(
       "option tokens: expected a whole number from 1 to 256",
+    );
+    await expect(model.profile({ tokens: 2, sequences: 2 })).rejects.toThrow("option tokens: expected 1 with several");
+    await expect(model.profile({ sequences: 0 })).rejects.toThrow(
+      "option sequences: expected a whole number of at least 1",
     );
     await model.dispose();
   });

@@ -1,13 +1,16 @@
 /**
  * Where the time of a forward pass goes: each kernel call timed by the device, and the whole.
  */
-import { type Device, DeviceError, type KernelTime } from "@blackmamba/tensor";
+import { type Device, DeviceError, type KernelTime, type PreparedProgram } from "@blackmamba/tensor";
+import { OptionError } from "./errors.ts";
 import type { Engine, Sequence } from "./forward/engine.ts";
 
 /** Options of `model.profile`. */
 export interface ProfileOptions {
   /** Tokens of one sequence that are computed together: 1 for a step of decoding, up to 256 for a chunk of a prompt. Default 1. */
   readonly tokens?: number | undefined;
+  /** Sequences that decode together, one token each; then `tokens` is 1. Default 1. */
+  readonly sequences?: number | undefined;
   /** Steps that are timed as a whole; the longer, the less the clock's grain matters. Default 1. */
   readonly steps?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -15,6 +18,7 @@ export interface ProfileOptions {
 
 /** Where the time of a forward pass goes. */
 export interface ForwardProfile {
+  /** Tokens of a step: of one sequence, or one of each. */
   readonly tokens: number;
   /** Kernel calls of a step. */
   readonly dispatches: number;
@@ -24,24 +28,40 @@ export interface ForwardProfile {
   readonly stepUs: number | undefined;
 }
 
-/** Times the forward pass from the sequence's state on. */
+/** Times the forward pass from the sequence's state on, or from those of several sequences before their first token. */
 export async function profileForward(
   engine: Engine,
   device: Device,
   sequence: Sequence,
-  { tokens = 1, steps = 1, signal }: ProfileOptions,
+  { tokens = 1, sequences = 1, steps = 1, signal }: ProfileOptions,
 ): Promise<ForwardProfile> {
-  return engine.withPrograms(sequence, tokens, async (programs) => {
-    const dispatches = programs.reduce((sum, { callCount }) => sum + callCount, 0);
-    try {
-      const kernels = await device.profile(programs, { tokens });
-      signal?.throwIfAborted();
-      const stepUs = (await device.time(programs, { tokens, times: steps })) / steps;
-      return { tokens, dispatches, kernels, stepUs };
-    } catch (error) {
-      // Not every adapter can tell the time.
-      if (!(error instanceof DeviceError)) throw error;
-      return { tokens, dispatches, kernels: [], stepUs: undefined };
-    }
-  });
+  if (!Number.isInteger(sequences) || sequences < 1) {
+    throw new OptionError("sequences", "a whole number of at least 1", sequences);
+  }
+  if (sequences > 1 && tokens !== 1) throw new OptionError("tokens", "1 with several sequences", tokens);
+  const profile = (programs: readonly PreparedProgram[]) =>
+    profilePrograms(device, programs, { tokens: Math.max(tokens, sequences), steps, signal });
+  return sequences > 1 ? engine.withGroupPrograms(sequences, profile) : engine.withPrograms(sequence, tokens, profile);
+}
+
+async function profilePrograms(
+  device: Device,
+  programs: readonly PreparedProgram[],
+  {
+    tokens,
+    steps,
+    signal,
+  }: { readonly tokens: number; readonly steps: number; readonly signal?: AbortSignal | undefined },
+): Promise<ForwardProfile> {
+  const dispatches = programs.reduce((sum, { callCount }) => sum + callCount, 0);
+  try {
+    const kernels = await device.profile(programs, { tokens });
+    signal?.throwIfAborted();
+    const stepUs = (await device.time(programs, { tokens, times: steps })) / steps;
+    return { tokens, dispatches, kernels, stepUs };
+  } catch (error) {
+    // Not every adapter can tell the time.
+    if (!(error instanceof DeviceError)) throw error;
+    return { tokens, dispatches, kernels: [], stepUs: undefined };
+  }
 }

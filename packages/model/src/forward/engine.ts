@@ -20,6 +20,9 @@ export const PREFILL_CHUNK = 256;
 /** Memory for the logits of many tokens at once; with the largest vocabulary (50,304) that is 166 tokens. */
 const MAX_LOGITS_BYTE_LENGTH = 32 << 20;
 
+/** How ids are chosen while measuring: the likeliest, as by default. */
+const GREEDY: SampleKind = { noise: false, cut: false, penalty: false };
+
 /** A sequence in progress. */
 export interface Sequence {
   readonly states: LayerStates;
@@ -299,8 +302,8 @@ export class Engine {
   }
 
   /**
-   * Hands over the programs of a step over so many tokens of one sequence, its state in place, for measuring. They may be run
-   * any number of times; what the sequence holds then is a state, but no text's.
+   * Hands over the programs of a step for measuring: over so many tokens of one sequence, or over one token, whose successor
+   * is then chosen. They may be run any number of times; what the sequence holds then is a state, but no text's.
    */
   withPrograms<T>(
     sequence: Sequence,
@@ -312,15 +315,25 @@ export class Engine {
     }
     return this.#exclusively(sequence, async () => {
       const forward = await (tokens === 1 ? this.#decodeForward() : this.#prefillForward());
+      const programs =
+        tokens === 1 ? await (await this.#single()).stepPrograms(GREEDY) : [...forward.programs, forward.last.program];
       this.#takeTurn(sequence);
-      // Ids all over the vocabulary: one alone would have one expert for all tokens.
-      const { vocab } = this.#inputs.config;
-      await this.#device.write(
-        forward.ids,
-        Uint32Array.from({ length: tokens }, (_, i) => (i * 7919) % vocab),
-      );
-      return use([...forward.programs, forward.last.program]);
+      await this.#writeSpreadIds(forward);
+      return use(programs);
     });
+  }
+
+  /** As {@link withPrograms}, for one token of each of several sequences. */
+  async withGroupPrograms<T>(sequences: number, use: (programs: readonly PreparedProgram[]) => Promise<T>): Promise<T> {
+    const group = await this.createGroup(sequences, GREEDY);
+    try {
+      return await this.#inTurn(async () => {
+        await this.#writeSpreadIds(group.slots.forward);
+        return use(await group.slots.stepPrograms(group.kind));
+      });
+    } finally {
+      await this.disposeGroup(group);
+    }
   }
 
   /**
@@ -393,6 +406,15 @@ export class Engine {
   /** Where a sequence's tensors are while it is its turn. One that is sampled has its turn only once there is a sampler. */
   #residentOf(sequence: Sequence): readonly Tensor[] {
     return isSampled(sequence) && this.#decode ? this.#decode.slot(0) : this.#residentTensors;
+  }
+
+  /** Ids all over the vocabulary: one alone would have one expert for all tokens. */
+  #writeSpreadIds({ ids, capacity }: Forward): Promise<void> {
+    const { vocab } = this.#inputs.config;
+    return this.#device.write(
+      ids,
+      Uint32Array.from({ length: capacity }, (_, i) => (i * 7919) % vocab),
+    );
   }
 
   #assertWhole({ broken }: Sequence): void {
