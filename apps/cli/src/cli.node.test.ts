@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { changeConfig, createModelFolder, growVocabulary, overwriteInWeights } from "./testing/model-folder.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -156,6 +156,67 @@ test("convert makes a model that generate takes", async () => {
   const args = ["generate", "Hi", "--device", "cpu", "--max-tokens", "2", "--json", "--model", "q4"];
   expect(JSON.parse((await blackmamba(args)).out).tokens).toBe(2);
   expectFailure(await blackmamba(["convert", "whole", "q4"]), 1, /found; name another, or overwrite with --force$/);
+});
+
+describe("bench", () => {
+  // Small, and one run: that it measures all there is, not how fast.
+  const small = ["--tokens", "3", "--prompt-tokens", "5", "--runs", "1", "--json"];
+  const webgpu = (inject("devices" as never) as readonly string[]).filter((kind) => kind === "webgpu");
+
+  test.each<[string, string[]]>([
+    ["cpu", ["--quantize", "q8_0", "--batch", "2", "--context", "20", "--compare-plain"]],
+    ...webgpu.map((kind): [string, string[]] => [kind, ["--batch", "2"]]),
+  ])("of random weights on %s", async (device, more) => {
+    const args = ["bench", "--preset", "storyteller", "--device", device, ...more, ...small];
+    const { exitCode, out, err } = await blackmamba(args);
+    expect(err).toMatch(/^device .*\nthe ceiling …\nmaking weights …\ndecode …\nprefill …\nkernels …\n/);
+    expect(exitCode).toBe(0);
+    const { ceiling, model, decode, prefill, memory, batch, context, plain } = JSON.parse(out);
+    expect(ceiling.copyBytesPerSecond.median).toBeGreaterThan(0);
+    expect(ceiling.flopsPerSecond.median).toBeGreaterThan(0);
+    expect(model.parameters.total).toBe(25_973_296);
+    expect(decode.tokensPerSecond.runs).toHaveLength(1);
+    expect(decode.step.deviceUs.median).toBeGreaterThan(0);
+    expect(prefill.tokens).toBe(5);
+    for (const { step } of [decode, prefill, batch]) {
+      const calls = step.kernels.reduce((sum: number, kernel: { calls: number }) => sum + kernel.calls, 0);
+      expect(calls).toBe(step.dispatches);
+    }
+    expect(memory.beyond).toBeLessThan(64 << 20);
+    expect(batch).toMatchObject({ sequences: 2, tokens: 3 });
+    if (device !== "cpu") return;
+    expect(model.byteLength.total).toBeLessThan(30e6);
+    expect(context).toMatchObject({ tokens: 20, shortTokens: 10 });
+    expect(plain.decodeSpeedup).toBeGreaterThan(0);
+    expect(plain.prefillSpeedup).toBeGreaterThan(0);
+  });
+
+  test("of a checkpoint, as tables", async () => {
+    const model = await createModelFolder(join(folder, crypto.randomUUID()));
+    const args = ["bench", "--model", model, "--device", "cpu", ...small.filter((arg) => arg !== "--json")];
+    const { exitCode, out } = await blackmamba(args);
+    expect(exitCode).toBe(0);
+    for (const title of ["ceiling", "decode, 1 run of 3 tokens", "prefill, 1 run of 5 tokens", "device memory"]) {
+      expect(out).toContain(`\n${title}\n`);
+    }
+    expect(out).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  test("that would take hours on a processor is refused before anything is made", async () => {
+    const args = ["bench", "--preset", "storyteller", "--device", "cpu", "--tokens", "10000000", "--runs", "1"];
+    const { exitCode, err } = await blackmamba(args);
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(/\nblackmamba: storyteller: expected a bench of at most an hour, found about .*\n$/);
+  });
+
+  test("Ctrl-C while measuring exits with 130", async () => {
+    const { child, ended } = start(["bench", "--preset", "storyteller", "--device", "cpu"]);
+    await written(child.stderr, /decode …/);
+    child.kill("SIGINT");
+    const { exitCode, out } = await ended;
+    expect(exitCode).toBe(130);
+    expect(out).toBe("");
+  });
 });
 
 describe("the first line on stderr is the device's, whatever WebGPU finds", () => {

@@ -38,6 +38,26 @@ export class OutputError extends Error {
   }
 }
 
+/** A bench that this machine cannot finish. */
+export class BenchTooLargeError extends Error {
+  readonly code = "ERR_BENCH_TOO_LARGE";
+
+  constructor(message: string) {
+    super(message);
+    this.name = "BenchTooLargeError";
+  }
+}
+
+/** A file that should hold an earlier bench's report. */
+export class ReportFileError extends Error {
+  readonly code = "ERR_REPORT_FILE";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "ReportFileError";
+  }
+}
+
 /** The model's folder holds no tokenizer: the library does with ids, but here prompts and results are text. */
 export class MissingTokenizerError extends Error {
   readonly code = "ERR_MISSING_TOKENIZER";

@@ -14,6 +14,8 @@ import type {
   QuantizedDType,
   WriteProgress,
 } from "@blackmamba/model";
+import type { BenchReport } from "./bench/report.ts";
+import type { BenchRequest } from "./bench/run-bench.ts";
 
 /** Commands name a device and carry it from `selectDevice` to `load`; what else it can do is the library's matter. */
 export type Device = Pick<ModelDevice, "kind" | "name" | "software" | "dispose">;
@@ -51,6 +53,9 @@ export interface ConvertedModel extends ConvertedWeights {
   readonly path: string;
 }
 
+/** What a bench measures: random weights of a shape, or a checkpoint. */
+export type BenchModelChoice = BenchRequest["model"];
+
 export interface Library {
   selectDevice(choice: DeviceChoice): Promise<SelectedDevice>;
   /** Whether the folder holds a model, and only its tokenizer is missing. Any other fault is for `load` to tell. */
@@ -59,6 +64,8 @@ export interface Library {
   /** Rejects once everything that was begun is removed. */
   convertModel(source: string, folder: string, options: ConvertModelOptions): Promise<ConvertedModel>;
   describeModel(folder: string): Promise<ModelDescription>;
+  /** Measures a model on a device. */
+  bench(request: Omit<BenchRequest, "device"> & { readonly device: Device }): Promise<BenchReport>;
   listDevices(): Promise<readonly DeviceListing[]>;
   /** The folder of the model that is used when none is named. */
   defaultModelFolder(): Promise<string>;

@@ -4,10 +4,14 @@
  */
 
 import type { DeviceChoice, QuantizedDType } from "@blackmamba/model";
+import { PRESET_NAMES, type PresetName } from "./bench/presets.ts";
 import { UsageError } from "./errors.ts";
 
 /** Seeds are 32 bits, as the library's generator has. */
 const MAX_SEED = 2 ** 32 - 1;
+
+/** Of a bench's tokens, runs and sequences: beyond any use, and exact. */
+const MAX_COUNT = 10_000_000;
 
 /** Decimal only, no sign: no option takes a negative number. */
 const WHOLE_NUMBER = /^\d+$/;
@@ -75,6 +79,30 @@ export function quantizedType(quantize: Quantize): QuantizedDType | undefined {
 
 export function parseSource(text: string): string {
   return path("source", text, "a model's folder or its weights' file");
+}
+
+/** Types that random weights may have. */
+export type BenchDType = "f32" | "f16" | "bf16";
+
+export function parsePreset(text: string): PresetName {
+  const preset = PRESET_NAMES.find((name) => name === text.toLowerCase());
+  if (preset) return preset;
+  throw wrong("--preset", PRESET_NAMES.join(", "), text);
+}
+
+export function parseDType(text: string): BenchDType {
+  if (text === "f32" || text === "f16" || text === "bf16") return text;
+  throw wrong("--dtype", "bf16, f16 or f32", text);
+}
+
+/** Parses an option that counts something, of which there has to be one at least. */
+export function parseCount(option: string): (text: string) => number {
+  return (text) => wholeNumber(option, text, 1, MAX_COUNT, `a whole number from 1 to ${MAX_COUNT}`);
+}
+
+export function parseReportFile(text: string): string {
+  if (text !== "" && !text.startsWith("--")) return text;
+  throw wrong("--compare", "a file that blackmamba bench --json wrote", text);
 }
 
 export function parseTarget(text: string): string {

@@ -20,6 +20,8 @@ export const realLibrary: Library = {
   convertModel: async (source, folder, options) =>
     (await import("./convert-model.ts")).convertModel(source, folder, options),
   describeModel: async (folder) => (await model()).describeModel(folder),
+  bench: async ({ device, ...request }) =>
+    (await import("./bench/run-bench.ts")).runBench({ ...request, device: device as ModelDevice }),
   listDevices: async () => (await model()).listDevices(),
   defaultModelFolder: async () => (await import("@blackmamba/storyteller")).modelFolder,
 };

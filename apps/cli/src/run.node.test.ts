@@ -1,7 +1,10 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { run } from "./run.ts";
 import { fakeIo, INTERRUPTED, OUTPUT_CLOSED } from "./testing/fake-io.ts";
-import { DESCRIPTION, DEVICES, fakeLibrary, STORY } from "./testing/fake-library.ts";
+import { DESCRIPTION, DEVICES, fakeLibrary, REPORT, STORY } from "./testing/fake-library.ts";
 
 /** An error as the library throws them. */
 const coded = (code: string, message: string) => Object.assign(new Error(message), { code });
@@ -251,6 +254,99 @@ describe("convert", () => {
   });
 });
 
+describe("bench", () => {
+  test("measures the default model, says on stderr what comes next, and prints tables", async () => {
+    const { exitCode, out, errLines, library } = await blackmamba(["bench"]);
+    expect(exitCode).toBe(0);
+    expect(errLines).toEqual(["device cpu: there is no WebGPU adapter", "decode …"]);
+    expect(library.calls.at(-1)).toEqual({
+      name: "bench",
+      arguments: [{ folder: "/models/storyteller" }, { runs: 5, comparePlain: false }],
+    });
+    expect(out).toContain(`decode, 3 runs of 512 tokens
+rate          2,000 tok/s (1,900 to 2,100)
+time          500 µs per token
+weights read  1,380 GB/s, 35 % of copy
+device time   476 µs; wall time is 1.05 × that
+dispatches    3 per token
+JavaScript    40.0 µs per token to encode
+
+program          kernel  calls  µs each  µs per token  share
+layer 0, …       linear      2      100           300   75 %
+logits           norm        1      100           100   25 %
+all, one by one              3                    400
+`);
+    expect(out).toContain("prefill, 1 run of 2,048 tokens\n");
+    expect(out).toContain("device time  unknown: this adapter has no clock\n");
+    expect(library.disposed).toEqual(["device"]);
+  });
+
+  test("passes on what the user said, and nothing else", async () => {
+    const sizes = ["--tokens", "9", "--prompt-tokens", "8", "--runs", "7", "--batch", "6", "--context", "5"];
+    const types = ["--preset", "2.8B", "--dtype", "f16", "--quantize", "q4_0", "--seed", "3"];
+    const { library } = await blackmamba(["bench", ...types, ...sizes, "--device", "cpu", "--compare-plain"]);
+    expect(library.calls.map(({ arguments: values }) => values)).toEqual([
+      ["cpu"],
+      [
+        { preset: "2.8b", dtype: "f16", seed: 3 },
+        { quantize: "q4_0", tokens: 9, promptTokens: 8, runs: 7, batch: 6, context: 5, comparePlain: true },
+      ],
+    ]);
+    const plain = await blackmamba(["bench", "--preset", "1.5b"]);
+    expect(plain.library.calls.at(-1)!.arguments[0]).toEqual({ preset: "1.5b", dtype: "bf16", seed: 0 });
+  });
+
+  test("--json prints the report, and --compare shows the change on stderr then", async () => {
+    const { out } = await blackmamba(["bench", "--json"]);
+    expect(JSON.parse(out)).toEqual(JSON.parse(JSON.stringify(REPORT)));
+    const folder = await mkdtemp(join(tmpdir(), "blackmamba-bench-"));
+    const path = join(folder, "before.json");
+    const before = {
+      ...REPORT.decode,
+      tokens: 100,
+      tokensPerSecond: { ...REPORT.decode.tokensPerSecond, median: 1600 },
+    };
+    await writeFile(path, JSON.stringify({ ...REPORT, decode: before }));
+    const { out: tables } = await blackmamba(["bench", "--compare", path]);
+    expect(tables).toContain("\nagainst the run of 2026-01-02T03:04:05.000Z\n");
+    expect(tables).toContain("not the same: decode tokens: 100 before, 512 now\n");
+    expect(tables).toMatch(/\ndecode {2,}1,600 {2,}2,000 {2}tok\/s {2,}\+25\.0 % better\n/);
+    expect(tables).toMatch(/\nprefill {2,}25,000 {2,}25,000 {2}tok\/s {2,}=\n/);
+    const json = await blackmamba(["bench", "--json", "--compare", path]);
+    expect(JSON.parse(json.out).format).toBe(1);
+    expect(json.err).toContain("+25.0 % better");
+    await rm(folder, { recursive: true });
+  });
+
+  test.each([
+    ["nowhere.json", /^blackmamba: nowhere\.json: expected a report, found none; make one with/],
+    ["package.json", /^blackmamba: package\.json: expected a report of format 1, found other JSON; make one with/],
+    ["README.md", /^blackmamba: README\.md: expected a report, found .+; make one with/],
+  ])("--compare %s: nothing is measured first", async (path, message) => {
+    const { exitCode, err, library } = await blackmamba(["bench", "--compare", path]);
+    expect(exitCode).toBe(1);
+    expect(err).toMatch(message);
+    expect(library.calls).toEqual([]);
+  });
+
+  test("Ctrl-C: 130, and no table", async () => {
+    const io = fakeIo();
+    setTimeout(() => io.stop(INTERRUPTED), 10);
+    const { exitCode, out } = await blackmamba(["bench"], io, fakeLibrary({ hangs: "bench" }));
+    expect(exitCode).toBe(130);
+    expect(out).toBe("");
+  });
+
+  test("plain TypeScript is what the device cpu is compared with, no other", async () => {
+    const library = fakeLibrary({ deviceKind: "webgpu" });
+    const { exitCode, err } = await blackmamba(["bench", "--compare-plain"], fakeIo(), library);
+    expect(exitCode).toBe(2);
+    expect(err).toContain(
+      "--compare-plain: expected the device cpu, found webgpu; add --device cpu; see blackmamba bench",
+    );
+  });
+});
+
 describe("devices", () => {
   test("says what is there, which one auto takes, and why", async () => {
     const { exitCode, out, err } = await blackmamba(["devices"]);
@@ -282,6 +378,7 @@ describe("help", () => {
     ["info", "--help"],
     ["convert", "--help"],
     ["devices", "--help"],
+    ["bench", "--help"],
     ["help", "generate"],
   ])("%s %s", async (...args) => {
     const { exitCode, out, err, library } = await blackmamba(args);
@@ -330,6 +427,23 @@ describe("wrong use: one line, exit code 2, and nothing is loaded", () => {
       `source: expected a model's folder or its weights' file, found ""; see blackmamba convert --help`,
     ],
     [["convert", "a", ""], 'folder: expected the folder to write to, found ""; see blackmamba convert --help'],
+    [
+      ["bench", "--preset", "7b"],
+      '--preset: expected 1.5b, 2.8b, storyteller, found "7b"; see blackmamba bench --help',
+    ],
+    [["bench", "--dtype", "q8_0"], '--dtype: expected bf16, f16 or f32, found "q8_0"; see blackmamba bench --help'],
+    [
+      ["bench", "--runs", "0"],
+      '--runs: expected a whole number from 1 to 10000000, found "0"; see blackmamba bench --help',
+    ],
+    [
+      ["bench", "--preset", "1.5b", "--model", "m"],
+      "--model: expected a preset or a model, found both; see blackmamba bench --help",
+    ],
+    [
+      ["bench", "--model", "m", "--dtype", "bf16"],
+      "--dtype: expected a preset, whose weights are made, found a checkpoint, which has its own; see blackmamba bench --help",
+    ],
     [["devices", "--model", "m"], "unknown option '--model'; see blackmamba devices --help"],
     [["generat"], "unknown command 'generat' (Did you mean generate?); see blackmamba --help"],
   ])("%j", async (args, message) => {

@@ -1,5 +1,6 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
 import type { DeviceListing, GenerateOptions, ModelDescription } from "@blackmamba/model";
+import type { BenchReport } from "../bench/report.ts";
 import type { Library, LoadOptions, Model } from "../library.ts";
 
 export interface FakeLibrary extends Library {
@@ -13,7 +14,15 @@ export interface FakeLibrary extends Library {
 export const STORY = [", there", " was", " a snake", ".\n"] as const;
 
 /** `advance` is between the first token and the second. */
-type Step = "selectDevice" | "load" | "generate" | "advance" | "convertModel" | "describeModel" | "listDevices";
+type Step =
+  | "selectDevice"
+  | "load"
+  | "generate"
+  | "advance"
+  | "convertModel"
+  | "describeModel"
+  | "listDevices"
+  | "bench";
 
 export interface FakeLibraryOptions {
   /** Pieces of the story after which the model ends the text. Default: it goes on forever. */
@@ -21,18 +30,20 @@ export interface FakeLibraryOptions {
   /** Thrown by what it is named after. */
   readonly errors?: Partial<Record<Step, unknown>>;
   /** Waits forever instead. */
-  readonly hangs?: "selectDevice" | "load" | "generate";
+  readonly hangs?: "selectDevice" | "load" | "generate" | "bench";
   readonly lacksTokenizer?: boolean;
   readonly deviceReason?: string;
+  readonly deviceKind?: "cpu" | "webgpu";
   readonly devices?: readonly DeviceListing[];
 }
 
 export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
-  const { errors = {}, hangs, pieces, deviceReason = "cpu: there is no WebGPU adapter", devices = DEVICES } = options;
+  const { errors = {}, hangs, pieces, deviceKind = "cpu", devices = DEVICES } = options;
+  const { deviceReason = "cpu: there is no WebGPU adapter" } = options;
   const calls: FakeLibrary["calls"] = [];
   const disposed: string[] = [];
   const device = {
-    kind: "cpu",
+    kind: deviceKind,
     name: "CPU",
     software: true,
     dispose: async () => void disposed.push("device"),
@@ -81,6 +92,11 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     async describeModel(folder) {
       await step("describeModel", folder);
       return DESCRIPTION;
+    },
+    async bench({ device: own, model: choice, signal: _, onStage, ...request }) {
+      await step("bench", choice, request);
+      onStage("decode");
+      return { ...REPORT, device: { kind: own.kind, name: own.name, software: own.software } };
     },
     async listDevices() {
       await step("listDevices");
@@ -139,3 +155,50 @@ export const DEVICES: readonly DeviceListing[] = [
   },
   { kind: "cpu", name: "CPU", software: true, usable: true, default: false, reason: "used when asked for by name" },
 ];
+
+const summary = (...runs: number[]) => ({
+  median: [...runs].sort((a, b) => a - b)[runs.length >> 1]!,
+  min: Math.min(...runs),
+  max: Math.max(...runs),
+  runs,
+});
+
+/** Round figures, so that shares are easy to see. */
+export const REPORT: BenchReport = {
+  format: 1,
+  date: "2026-01-02T03:04:05.000Z",
+  host: { node: "v20.19.0", platform: "linux-x64" },
+  device: { kind: "cpu", name: "CPU", software: true },
+  model: {
+    name: "1.5b",
+    weights: "random",
+    dtype: "bf16",
+    parameters: { total: 1_458_000_000, active: 344_000_000 },
+    byteLength: { total: 2_900_000_000, active: 690_000_000 },
+  },
+  ceiling: { copyBytesPerSecond: summary(4e12, 4.1e12, 4.05e12), flopsPerSecond: summary(6e13) },
+  decode: {
+    tokens: 512,
+    tokensPerSecond: summary(2000, 2100, 1900),
+    bytesPerSecond: 1.38e12,
+    shareOfCeiling: 0.345,
+    encodeUsPerToken: 40,
+    wallPerDeviceTime: 1.05,
+    step: {
+      dispatches: 3,
+      deviceUs: summary(476),
+      kernels: [
+        { program: "layer 0", kernel: "linear", calls: 2, medianUs: 100, totalUs: 300 },
+        { program: "logits", kernel: "norm", calls: 1, medianUs: 100, totalUs: 100 },
+      ],
+    },
+  },
+  prefill: {
+    tokens: 2048,
+    tokensPerSecond: summary(25_000),
+    flopsPerSecond: 1.5e13,
+    shareOfCeiling: 0.25,
+    step: { tokens: 256, dispatches: 250, deviceUs: undefined, kernels: [] },
+  },
+  memory: { weights: 2_900_000_000, state: 2_600_000, beyond: 40_000_000 },
+};

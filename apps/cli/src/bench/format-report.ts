@@ -1,0 +1,153 @@
+/** A bench's report as text. Not for JSON. */
+import type { Summary } from "@blackmamba/bench";
+import { formatTable } from "../output/table.ts";
+import { formatBytes, formatCount } from "../output/units.ts";
+import { type Change, compareReports, differences } from "./figures.ts";
+import type { BenchReport, StepReport } from "./report.ts";
+
+export function formatReport(report: BenchReport): string {
+  const { device, model, ceiling, decode, prefill, memory, batch, context, plain } = report;
+  const type = [model.weights, model.quantize ?? model.dtype].filter(Boolean).join(" ");
+  const sections = [
+    section("", [
+      ["device", `${device.kind}: ${device.name}`],
+      ["model", `${model.name}, ${type} weights`],
+      ["parameters", `${formatCount(model.parameters.total)}, of which ${formatCount(model.parameters.active)} active`],
+      [
+        "weights",
+        `${formatBytes(model.byteLength.total)}, of which a token reads ${formatBytes(model.byteLength.active)}`,
+      ],
+    ]),
+    section("ceiling", [
+      ["copy, read + written", rate(ceiling.copyBytesPerSecond, 1e9, "GB/s")],
+      ["float32 multiply-adds", rate(ceiling.flopsPerSecond, 1e9, "GFLOP/s")],
+    ]),
+    section(`decode, ${runsOf(decode.tokensPerSecond)} of ${formatCount(decode.tokens)} tokens`, [
+      ["rate", rate(decode.tokensPerSecond, 1, "tok/s")],
+      ["time", `${number(1e6 / decode.tokensPerSecond.median)} µs per token`],
+      ["weights read", `${number(decode.bytesPerSecond / 1e9)} GB/s, ${percent(decode.shareOfCeiling)} of copy`],
+      ["device time", deviceTime(decode.step, decode.wallPerDeviceTime)],
+      ["dispatches", `${decode.step.dispatches} per token`],
+      ...(decode.encodeUsPerToken === undefined
+        ? []
+        : [["JavaScript", `${number(decode.encodeUsPerToken)} µs per token to encode`]]),
+    ]),
+    kernelTable(decode.step, "token"),
+    section(`prefill, ${runsOf(prefill.tokensPerSecond)} of ${formatCount(prefill.tokens)} tokens`, [
+      ["rate", rate(prefill.tokensPerSecond, 1, "tok/s")],
+      ["arithmetic", `${number(prefill.flopsPerSecond / 1e9)} GFLOP/s, ${percent(prefill.shareOfCeiling)} of float32`],
+      ["device time", deviceTime(prefill.step, undefined)],
+      ["dispatches", `${prefill.step.dispatches} per chunk of ${prefill.step.tokens} tokens`],
+    ]),
+    kernelTable(prefill.step, `chunk of ${prefill.step.tokens}`),
+    section("device memory", [
+      ["weights", formatBytes(memory.weights)],
+      ["state", `${formatBytes(memory.state)} per sequence`],
+      ["beyond", formatBytes(memory.beyond)],
+    ]),
+    batch &&
+      section(
+        `${batch.sequences} sequences together, ${runsOf(batch.tokensPerSecond)} of ${formatCount(batch.tokens)} tokens each`,
+        [
+          ["rate", rate(batch.tokensPerSecond, 1, "tok/s")],
+          ["by a single one", `${number(batch.speedup)} ×`],
+          ["device time", deviceTime(batch.step, undefined)],
+          ["dispatches", `${batch.step.dispatches} per step`],
+        ],
+      ),
+    batch && kernelTable(batch.step, "step"),
+    context &&
+      section("time per token", [
+        [`after ${formatCount(context.shortTokens)} tokens`, rate(context.msPerTokenShort, 1e-3, "µs")],
+        [`after ${formatCount(context.tokens)} tokens`, rate(context.msPerTokenLong, 1e-3, "µs")],
+        ["ratio", context.ratio.toFixed(3)],
+      ]),
+    plain &&
+      section("plain TypeScript", [
+        ["decode", `${rate(plain.decodeTokensPerSecond, 1, "tok/s")}: ${number(plain.decodeSpeedup)} × faster without`],
+        [
+          "prefill",
+          `${rate(plain.prefillTokensPerSecond, 1, "tok/s")}: ${number(plain.prefillSpeedup)} × faster without`,
+        ],
+      ]),
+  ];
+  return sections.filter((text) => text !== undefined && text !== "").join("\n");
+}
+
+/** How the figures changed against an earlier report. */
+export function formatComparison(now: BenchReport, before: BenchReport): string {
+  const rows = compareReports(now, before).map(({ figure, before: earlier, change }) => [
+    figure.name,
+    number(earlier),
+    number(figure.value),
+    figure.unit,
+    changeOf({ figure, before: earlier, change }),
+  ]);
+  const warnings = differences(now, before).map((difference) => `not the same: ${difference}\n`);
+  const header = ["", "before", "now", "", "change"];
+  return [
+    `\nagainst the run of ${before.date}\n`,
+    ...warnings,
+    formatTable([header, ...rows], ["left", "right", "right", "left", "right"]),
+  ].join("");
+}
+
+function changeOf({ figure, change }: Change): string {
+  if (change === undefined) return "";
+  // Less than this is what two equal runs differ by.
+  if (Math.abs(change) < 0.005) return "=";
+  const isBetter = change > 0 === (figure.better === "higher");
+  return `${change > 0 ? "+" : "−"}${Math.abs(change * 100).toFixed(1)} % ${isBetter ? "better" : "worse"}`;
+}
+
+function section(title: string, rows: readonly (readonly string[])[]): string {
+  return `${title === "" ? "" : `${title}\n`}${formatTable(rows, ["left", "left"])}`;
+}
+
+function kernelTable({ kernels }: StepReport, per: string): string {
+  if (kernels.length === 0) return "";
+  const total = kernels.reduce((sum, { totalUs }) => sum + totalUs, 0);
+  const rows = kernels.map(({ program, kernel, calls, medianUs, totalUs }) => [
+    calls > 1 ? `${program}, …` : program,
+    kernel,
+    String(calls),
+    number(medianUs),
+    number(totalUs),
+    percent(totalUs / total),
+  ]);
+  const header = ["program", "kernel", "calls", "µs each", `µs per ${per}`, "share"];
+  const sum = [
+    "all, one by one",
+    "",
+    String(kernels.reduce((all, { calls }) => all + calls, 0)),
+    "",
+    number(total),
+    "",
+  ];
+  return formatTable([header, ...rows, sum], ["left", "left", "right", "right", "right", "right"]);
+}
+
+function deviceTime({ deviceUs }: StepReport, wallPerDeviceTime: number | undefined): string {
+  if (!deviceUs) return "unknown: this adapter has no clock";
+  const wall = wallPerDeviceTime === undefined ? "" : `; wall time is ${wallPerDeviceTime.toFixed(2)} × that`;
+  return `${number(deviceUs.median)} µs${wall}`;
+}
+
+/** The median, and between what the runs lay. */
+function rate({ median, min, max }: Summary, unit: number, name: string): string {
+  return `${number(median / unit)} ${name} (${number(min / unit)} to ${number(max / unit)})`;
+}
+
+function runsOf({ runs }: Summary): string {
+  return `${runs.length} ${runs.length === 1 ? "run" : "runs"}`;
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+}
+
+/** Three or four digits that mean something. */
+function number(value: number): string {
+  const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
