@@ -28,37 +28,41 @@ class FmaArgs {
   count: i32;
 }
 
-/** Four of `fma-chains`' threads to a vector: 4 · from to 4 · to. Its 16 chains in two turns, as 16 registers are all there are. */
+/** Four of `fma-chains`' threads to a vector, all chains in registers: 4 · from to 4 · to. */
 export function fmaChains(address: usize, from: i32, to: i32, scratch: usize): void {
   const args = changetype<FmaArgs>(address);
   const a = f32x4.splat(args.factor);
   for (let group = from; group < to; group++) {
     const at = (<usize>group) << 4;
     const b = v128.load(args.x + at);
-    let sum = f32x4.splat(0);
-    for (let first = 0; first < 16; first += 8) {
-      const start = <f32>first;
-      let c0 = f32x4.add(b, f32x4.splat(start));
-      let c1 = f32x4.add(b, f32x4.splat(start + 1));
-      let c2 = f32x4.add(b, f32x4.splat(start + 2));
-      let c3 = f32x4.add(b, f32x4.splat(start + 3));
-      let c4 = f32x4.add(b, f32x4.splat(start + 4));
-      let c5 = f32x4.add(b, f32x4.splat(start + 5));
-      let c6 = f32x4.add(b, f32x4.splat(start + 6));
-      let c7 = f32x4.add(b, f32x4.splat(start + 7));
-      for (let round = 0; round < args.rounds; round++) {
-        c0 = f32x4.add(f32x4.mul(c0, a), b);
-        c1 = f32x4.add(f32x4.mul(c1, a), b);
-        c2 = f32x4.add(f32x4.mul(c2, a), b);
-        c3 = f32x4.add(f32x4.mul(c3, a), b);
-        c4 = f32x4.add(f32x4.mul(c4, a), b);
-        c5 = f32x4.add(f32x4.mul(c5, a), b);
-        c6 = f32x4.add(f32x4.mul(c6, a), b);
-        c7 = f32x4.add(f32x4.mul(c7, a), b);
-      }
-      const even = f32x4.add(f32x4.add(c0, c2), f32x4.add(c4, c6));
-      sum = f32x4.add(sum, f32x4.add(even, f32x4.add(f32x4.add(c1, c3), f32x4.add(c5, c7))));
+    let c0 = f32x4.add(b, f32x4.splat(0));
+    let c1 = f32x4.add(b, f32x4.splat(1));
+    let c2 = f32x4.add(b, f32x4.splat(2));
+    let c3 = f32x4.add(b, f32x4.splat(3));
+    let c4 = f32x4.add(b, f32x4.splat(4));
+    let c5 = f32x4.add(b, f32x4.splat(5));
+    let c6 = f32x4.add(b, f32x4.splat(6));
+    let c7 = f32x4.add(b, f32x4.splat(7));
+    let c8 = f32x4.add(b, f32x4.splat(8));
+    let c9 = f32x4.add(b, f32x4.splat(9));
+    let c10 = f32x4.add(b, f32x4.splat(10));
+    let c11 = f32x4.add(b, f32x4.splat(11));
+    for (let round = 0; round < args.rounds; round++) {
+      c0 = f32x4.add(f32x4.mul(c0, a), b);
+      c1 = f32x4.add(f32x4.mul(c1, a), b);
+      c2 = f32x4.add(f32x4.mul(c2, a), b);
+      c3 = f32x4.add(f32x4.mul(c3, a), b);
+      c4 = f32x4.add(f32x4.mul(c4, a), b);
+      c5 = f32x4.add(f32x4.mul(c5, a), b);
+      c6 = f32x4.add(f32x4.mul(c6, a), b);
+      c7 = f32x4.add(f32x4.mul(c7, a), b);
+      c8 = f32x4.add(f32x4.mul(c8, a), b);
+      c9 = f32x4.add(f32x4.mul(c9, a), b);
+      c10 = f32x4.add(f32x4.mul(c10, a), b);
+      c11 = f32x4.add(f32x4.mul(c11, a), b);
     }
+    const low = f32x4.add(f32x4.add(c0, c1), f32x4.add(f32x4.add(c2, c3), f32x4.add(c4, c5)));
+    const sum = f32x4.add(low, f32x4.add(f32x4.add(c6, c7), f32x4.add(f32x4.add(c8, c9), f32x4.add(c10, c11))));
     if ((group << 2) + 4 <= args.count) {
       v128.store(args.out + at, sum);
       continue;

@@ -23,11 +23,11 @@ testKernel<CopyWordsOperands, Record<never, never>>(copyWords, [
 
 testKernel<FmaChainsOperands, { readonly rounds: number }>(fmaChains, [
   {
-    name: "worked out by hand: no round leaves Σ (x + j), one Σ (0.75 (x + j) + x)",
+    name: "worked out by hand: one round makes Σ (0.75 (x + j) + x)",
     operands: async (make) => ({ out: await make.poison([2]), x: await make.of([0, 2], [2]) }),
     params: { rounds: 1 },
     outputs: ["out"],
-    expected: [[90, 90 + 24 + 32]],
+    expected: [[0.75 * 66, 0.75 * (66 + 24) + 24]],
   },
   {
     name: "many rounds, and threads that divide nothing",

@@ -11,11 +11,7 @@ export const bench = kernelBench(
     record: (program, make) =>
       program.call(
         route,
-        {
-          expert: make.zeros([tokens], "u32"),
-          scale: make.zeros([tokens]),
-          logits: make.random([tokens, EXPERTS]),
-        },
+        { expert: make.zeros([tokens], "u32"), routes: make.random([tokens, EXPERTS + 1]) },
         { gating: "sigmoid" },
       ),
     byteLength: tokens * (EXPERTS + 2) * 4,
