@@ -16,6 +16,7 @@ import { NoTokenizerError, OptionError, PromptError } from "./errors.ts";
 import { checkIds, Engine } from "./forward/engine.ts";
 import { type GenerateOptions, generateTokens, limitsOf } from "./generate/generate.ts";
 import { type BatchToken, type GenerateBatchOptions, generateBatchTokens } from "./generate/generate-batch.ts";
+import { createPace, type Pace } from "./generate/pace.ts";
 import { samplingOf } from "./generate/sampling.ts";
 import type { GeneratedToken } from "./generate/text.ts";
 import { ModelState } from "./model-state.ts";
@@ -86,6 +87,7 @@ export class BlackMamba {
   readonly byteLength: ParameterCount;
   readonly #weights: ModelTable<Tensor>;
   readonly #engine: Engine;
+  readonly #paces = new Map<number, Pace>();
   readonly #ownsDevice: boolean;
   #disposed = false;
 
@@ -227,7 +229,7 @@ export class BlackMamba {
   ): AsyncGenerator<GeneratedToken, void, undefined> {
     this.#assertUsable();
     const promptIds = this.#promptIds(prompt);
-    const { tokenizer, device } = this;
+    const { tokenizer } = this;
     const { signal } = options;
     const limits = limitsOf(options, tokenizer);
     const sampling = samplingOf(options)();
@@ -237,7 +239,7 @@ export class BlackMamba {
       step: (times: number) => this.#engine.step(sequence, times, signal),
     };
     try {
-      yield* generateTokens({ source, tokenizer, device }, limits, signal);
+      yield* generateTokens({ source, tokenizer, pace: this.#paceOf(1) }, limits, signal);
     } finally {
       await this.#engine.disposeSequence(sequence);
     }
@@ -257,13 +259,13 @@ export class BlackMamba {
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new OptionError("batchSize", "a whole number of at least 1", batchSize);
     }
-    const { tokenizer, device } = this;
+    const { tokenizer } = this;
     const inputs = {
       engine: this.#engine,
       prompts: prompts.map((prompt) => this.#promptIds(prompt)),
       samplingOf: samplingOf(options),
       tokenizer,
-      device,
+      pace: this.#paceOf(Math.min(batchSize, prompts.length)),
       batchSize,
     };
     yield* generateBatchTokens(inputs, limitsOf(options, tokenizer), options.signal);
@@ -297,6 +299,13 @@ export class BlackMamba {
     await this.#engine.dispose();
     disposeWeights(this.#weights);
     if (this.#ownsDevice) await this.device.dispose();
+  }
+
+  /** The pace of so many sequences together. */
+  #paceOf(sequences: number): Pace {
+    const pace = this.#paces.get(sequences) ?? createPace(this.device);
+    this.#paces.set(sequences, pace);
+    return pace;
   }
 
   #promptIds(prompt: string | ArrayLike<number>): ArrayLike<number> {

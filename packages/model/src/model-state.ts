@@ -3,7 +3,6 @@
  */
 import { PromptError, StateError } from "./errors.ts";
 import type { Engine, Sequence } from "./forward/engine.ts";
-import { stateTensors } from "./forward/state.ts";
 
 /** Options of `advance`. */
 export interface AdvanceOptions {
@@ -29,7 +28,7 @@ export class ModelState {
 
   /** Bytes of the state on the device: the same after any number of tokens. */
   get byteLength(): number {
-    return stateTensors(this.#sequence.states).reduce((sum, { storage }) => sum + storage.byteLength, 0);
+    return this.#engine.stateByteLength;
   }
 
   /**

@@ -72,8 +72,11 @@ export interface Device extends TensorAllocator {
   /** Copies one tensor, or view of rows, over another of the same size, in order with runs. */
   copy(from: Tensor, to: Tensor): void;
 
-  /** Sets all bytes of a tensor to zero, in order with runs. Takes no views. */
-  clear(tensor: Tensor): void;
+  /** As `copy`, several at once: no source may be another's target. */
+  copyAll(pairs: readonly (readonly [from: Tensor, to: Tensor])[]): void;
+
+  /** Sets all bytes of tensors to zero, in order with runs. Takes no views. */
+  clear(...tensors: Tensor[]): void;
 
   /** Resolves when all that was asked for before is done, and throws what went wrong with it. */
   settled(): Promise<void>;

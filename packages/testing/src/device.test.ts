@@ -71,6 +71,28 @@ describe.each(testDevices())("the device $label", ({ open }) => {
     expect(() => device.copy(a, ids)).toThrow(ShapeError);
   });
 
+  test("copies and clears several tensors and views of rows at once", async () => {
+    const device = await open();
+    const [a, b, c] = ["a", "b", "c"].map((label) => device.createTensor("f32", [2, 2], label)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    await device.write(a, Float32Array.of(1, 2, 3, 4));
+    device.copyAll([
+      [rows(a, 1, 2), rows(b, 0, 1)],
+      [a, c],
+    ]);
+    expect([...(await device.read(b))]).toEqual([3, 4, 0, 0]);
+    expect([...(await device.read(c))]).toEqual([1, 2, 3, 4]);
+    expect(() => device.copyAll([[a, rows(b, 0, 1)]])).toThrow(ShapeError);
+    device.clear(b, c);
+    expect([...(await device.read(b)), ...(await device.read(c))]).toEqual([0, 0, 0, 0, 0, 0, 0, 0]);
+    device.clear();
+    device.copyAll([]);
+    await device.settled();
+  });
+
   test("runs programs several times in one go", async () => {
     const device = await open();
     const x = device.createTensor("f32", [4], "x");

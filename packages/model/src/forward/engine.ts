@@ -2,7 +2,7 @@
  * Runs the forward pass over any number of tokens, one sequence at a time, in chunks of bounded memory.
  *
  * Programs are recorded once, against one resident state. A sequence's state is copied in when it is its turn and out when
- * another's comes, which costs nothing while there is only one.
+ * another's comes, which costs nothing, not even memory, while there is only one.
  */
 import { createSampleState, type SampleKind, seenBitmap } from "@blackmamba/kernels";
 import { type Device, DisposedError, type PreparedProgram, type Tensor, TensorPool } from "@blackmamba/tensor";
@@ -25,7 +25,8 @@ const GREEDY: SampleKind = { noise: false, cut: false, penalty: false };
 
 /** A sequence in progress. */
 export interface Sequence {
-  readonly states: LayerStates;
+  /** Where its state is while another's is resident: made when that first comes about. Before its first token it has none. */
+  states: LayerStates | undefined;
   readonly pool: TensorPool;
   /** Tokens consumed so far. */
   position: number;
@@ -102,11 +103,15 @@ export class Engine {
 
   /** A sequence before its first token. */
   createSequence(): Sequence {
-    const { device, config } = this.#inputs;
-    const pool = new TensorPool(device);
-    const sequence = { states: createLayerStates(pool, config), pool, position: 0, broken: false, disposed: false };
+    const pool = new TensorPool(this.#device);
+    const sequence = { states: undefined, pool, position: 0, broken: false, disposed: false };
     this.#sequences.add(sequence);
     return sequence;
+  }
+
+  /** Bytes of the state of any sequence. */
+  get stateByteLength(): number {
+    return this.#residentTensors.reduce((sum, { storage }) => sum + storage.byteLength, 0);
   }
 
   /** A sequence before its prompt, whose ids are to be chosen on the device. */
@@ -192,7 +197,7 @@ export class Engine {
     return this.#exclusively(sequence, async () => {
       this.#assertWhole(sequence);
       const target = group.slots.slot(group.chosen.length);
-      this.#copyAll(this.#owner === sequence ? this.#residentOf(sequence) : ownTensors(sequence), target);
+      this.#copyAll(this.#owner === sequence ? this.#residentOf(sequence) : this.#ownTensors(sequence), target);
       group.chosen.push(sequence.chosen);
     });
   }
@@ -262,7 +267,8 @@ export class Engine {
       signal?.throwIfAborted();
       for (const sequence of sequences) sequence.broken = true;
       for (const [slot, sequence] of sequences.entries()) {
-        const states = this.#owner === sequence ? this.#residentTensors : stateTensors(sequence.states);
+        if (!sequence.states) this.#takeTurn(sequence);
+        const states = this.#owner === sequence ? this.#residentTensors : stateTensors(this.#ownStates(sequence));
         this.#copyAll(states, slots.slotState(slot));
       }
       const all = new Uint32Array(slots.capacity);
@@ -270,7 +276,7 @@ export class Engine {
       await this.#device.write(forward.ids, all);
       await this.#device.run([...forward.programs, forward.last.program], { tokens: count, signal });
       for (const [slot, sequence] of sequences.entries()) {
-        this.#copyAll(slots.slotState(slot), stateTensors(sequence.states));
+        this.#copyAll(slots.slotState(slot), stateTensors(this.#ownStates(sequence)));
         // What is resident is the past.
         if (this.#owner === sequence) this.#owner = undefined;
         sequence.position += 1;
@@ -398,9 +404,28 @@ export class Engine {
   /** Puts a sequence's state where the programs find it. */
   #takeTurn(sequence: Sequence): void {
     if (this.#owner === sequence) return;
-    if (this.#owner) this.#copyAll(this.#residentOf(this.#owner), ownTensors(this.#owner));
-    this.#copyAll(ownTensors(sequence), this.#residentOf(sequence));
+    // One that was left in the middle of a token does not come back.
+    if (this.#owner && !this.#owner.broken) this.#copyAll(this.#residentOf(this.#owner), this.#ownTensors(this.#owner));
+    if (sequence.states) {
+      this.#copyAll(this.#ownTensors(sequence), this.#residentOf(sequence));
+    } else {
+      this.#device.clear(...this.#residentTensors);
+      if (isSampled(sequence) && this.#decode) {
+        this.#copyAll(slotTensors([], sequence.sampling), slotTensors([], this.#decode.sampling));
+      }
+    }
     this.#owner = sequence;
+  }
+
+  #ownStates(sequence: Sequence): LayerStates {
+    sequence.states ??= createLayerStates(sequence.pool, this.#inputs.config);
+    return sequence.states;
+  }
+
+  /** A sequence's own tensors, which hold what it has come to while it is not its turn. */
+  #ownTensors(sequence: Sequence): readonly Tensor[] {
+    const states = stateTensors(this.#ownStates(sequence));
+    return isSampled(sequence) ? slotTensors(states, sequence.sampling) : states;
   }
 
   /** Where a sequence's tensors are while it is its turn. One that is sampled has its turn only once there is a sampler. */
@@ -423,7 +448,7 @@ export class Engine {
   }
 
   #copyAll(from: readonly Tensor[], to: readonly Tensor[]): void {
-    for (const [index, tensor] of from.entries()) this.#device.copy(tensor, to[index] as Tensor);
+    this.#device.copyAll(from.map((tensor, index) => [tensor, to[index] as Tensor]));
   }
 
   /** Waits for the steps before, whether they failed or not. */
@@ -507,12 +532,6 @@ export class Engine {
 
 function isSampled(sequence: Sequence): sequence is SampledSequence {
   return "sampling" in sequence;
-}
-
-/** A sequence's own tensors, which hold what it has come to while it is not its turn. */
-function ownTensors(sequence: Sequence): readonly Tensor[] {
-  const states = stateTensors(sequence.states);
-  return isSampled(sequence) ? slotTensors(states, sequence.sampling) : states;
 }
 
 /** The last `times` ids of each slot, whose first so many were chosen before. */

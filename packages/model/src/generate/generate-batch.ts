@@ -2,11 +2,10 @@
  * Texts that are generated together: a step of the device is one token of each. Which text is in which slot changes as texts
  * end and waiting prompts take their place; what a text says does not depend on it.
  */
-import type { Device } from "@blackmamba/tensor";
 import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { Engine, Group } from "../forward/engine.ts";
 import type { GenerateOptions, TextLimits } from "./generate.ts";
-import { createPace, type Pace } from "./pace.ts";
+import type { Pace } from "./pace.ts";
 import { checkChosen, type Sampling } from "./sampling.ts";
 import { GeneratedText, type GeneratedToken } from "./text.ts";
 
@@ -28,7 +27,7 @@ export interface GenerateBatchInputs {
   readonly prompts: readonly ArrayLike<number>[];
   readonly samplingOf: (index: number) => Sampling;
   readonly tokenizer: Tokenizer | undefined;
-  readonly device: Pick<Device, "kind" | "software">;
+  readonly pace: Pace;
   readonly batchSize: number;
 }
 
@@ -72,7 +71,6 @@ class Batch {
   readonly #inputs: GenerateBatchInputs;
   readonly #limits: TextLimits;
   readonly #signal: AbortSignal | undefined;
-  readonly #pace: Pace;
   #group: Group | undefined;
   /** The texts in the group's slots, in order. */
   #texts: BatchText[] = [];
@@ -83,12 +81,11 @@ class Batch {
     this.#inputs = inputs;
     this.#limits = limits;
     this.#signal = signal;
-    this.#pace = createPace(inputs.device);
   }
 
   async *tokens(): AsyncGenerator<BatchToken, void, undefined> {
     for (;;) {
-      while (this.#runs.filter(({ isStep }) => isStep).length < this.#pace.depth) {
+      while (this.#runs.filter(({ isStep }) => isStep).length < this.#inputs.pace.depth) {
         await this.#fillSlots();
         if (this.#texts.length === 0) break;
         await this.#queueStep();
@@ -143,6 +140,7 @@ class Batch {
     try {
       const { ids } = await engine.start(sequence, prompt, this.#signal);
       this.#addRun({ texts: [own], ids: ids.then((first) => [first]), isStep: false });
+      ids.then(() => this.#inputs.pace.noteOther(performance.now())).catch(() => {});
       if (this.#limits.maxTokens === 1) return;
       this.#group ??= await engine.createGroup(powerOfTwo(this.#size), sampling.kind);
       await engine.join(this.#group, sequence);
@@ -156,12 +154,12 @@ class Batch {
     if (!this.#group) return;
     this.#signal?.throwIfAborted();
     const texts = [...this.#texts];
-    const steps = this.#pace.steps(Math.min(...texts.map(({ queued }) => this.#limits.maxTokens - queued)));
+    const steps = this.#inputs.pace.steps(Math.min(...texts.map(({ queued }) => this.#limits.maxTokens - queued)));
     const queuedAt = performance.now();
     const { ids } = await this.#inputs.engine.stepGroup(this.#group, steps, this.#signal);
     for (const text of texts) text.queued += steps;
     this.#addRun({ texts, ids, isStep: true });
-    ids.then(() => this.#pace.note(steps, queuedAt, performance.now())).catch(() => {});
+    ids.then(() => this.#inputs.pace.note(steps, queuedAt, performance.now())).catch(() => {});
   }
 
   #addRun(run: BatchRun): void {

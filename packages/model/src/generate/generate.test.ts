@@ -4,6 +4,7 @@ import { createTokenizer } from "@blackmamba/tokenizer";
 import { expect, test } from "vitest";
 import { NoTokenizerError, NumericError, OptionError } from "../errors.ts";
 import { type GenerateOptions, generateTokens, type IdSource, limitsOf } from "./generate.ts";
+import { createPace } from "./pace.ts";
 
 interface ScriptedSource extends IdSource {
   /** Steps of each run that was asked for. */
@@ -35,7 +36,8 @@ async function generate(
 ) {
   const limits = limitsOf({ maxTokens: ids.length, ...options }, tokenizer);
   const tokens = [];
-  for await (const token of generateTokens({ source, tokenizer, device }, limits, options.signal)) tokens.push(token);
+  for await (const token of generateTokens({ source, tokenizer, pace: createPace(device) }, limits, options.signal))
+    tokens.push(token);
   return tokens;
 }
 
@@ -119,7 +121,7 @@ test("what may be the beginning of a stop string waits until that is known", asy
   const arrivals: string[] = [];
   const source = scripted([0, 1, 0, 6, 0]);
   const limits = limitsOf({ maxTokens: 5, stop: "abb" }, bytes);
-  for await (const { text } of generateTokens({ source, tokenizer: bytes, device: CPU }, limits, undefined)) {
+  for await (const { text } of generateTokens({ source, tokenizer: bytes, pace: createPace(CPU) }, limits, undefined)) {
     arrivals.push(`${text} after ${source.runs.length}`);
   }
   // "ab" is open until the second "a" closes it, "a" until "c" does; the last "a" is no beginning any more at the end.
@@ -151,7 +153,7 @@ test("two runs are under way on a device that is fast", async () => {
   const asked: string[] = [];
   const source = scripted(Array.from({ length: 20 }, () => 0));
   const tokens = generateTokens(
-    { source, tokenizer: bytes, device: GPU },
+    { source, tokenizer: bytes, pace: createPace(GPU) },
     limitsOf({ maxTokens: 20 }, bytes),
     undefined,
   );
@@ -165,7 +167,11 @@ test("an abort ends the text between two ids of a run", async () => {
   const seen: number[] = [];
   const limits = limitsOf({ maxTokens: 100 }, bytes);
   const read = async () => {
-    for await (const { id } of generateTokens({ source, tokenizer: bytes, device: GPU }, limits, controller.signal)) {
+    for await (const { id } of generateTokens(
+      { source, tokenizer: bytes, pace: createPace(GPU) },
+      limits,
+      controller.signal,
+    )) {
       seen.push(id);
       if (seen.length === 5) controller.abort(new Error("enough"));
     }

@@ -2,10 +2,9 @@
  * Text from a model, token by token: keeps the device busy a little ahead of the reader, and turns ids into text as it becomes
  * certain. What the device did ahead when a text ends is discarded.
  */
-import type { Device } from "@blackmamba/tensor";
 import type { Tokenizer } from "@blackmamba/tokenizer";
 import { NoTokenizerError, OptionError } from "../errors.ts";
-import { createPace } from "./pace.ts";
+import type { Pace } from "./pace.ts";
 import { checkChosen, type SamplingOptions } from "./sampling.ts";
 import { GeneratedText, type GeneratedToken } from "./text.ts";
 
@@ -40,7 +39,7 @@ export interface IdSource {
 export interface GenerateInputs {
   readonly source: IdSource;
   readonly tokenizer: Tokenizer | undefined;
-  readonly device: Pick<Device, "kind" | "software">;
+  readonly pace: Pace;
 }
 
 /** Where a text ends. */
@@ -81,11 +80,10 @@ export function limitsOf(
  * Continues the prompt until `maxTokens`, a stop string, or the tokenizer's end token, which is not itself part of the result.
  */
 export async function* generateTokens(
-  { source, tokenizer, device }: GenerateInputs,
+  { source, tokenizer, pace }: GenerateInputs,
   { maxTokens, stops }: TextLimits,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<GeneratedToken, void, undefined> {
-  const pace = createPace(device);
   const text = new GeneratedText(tokenizer?.stream(), stops);
   const underWay: Promise<Uint32Array>[] = [];
   let queued = 0;
@@ -95,10 +93,13 @@ export async function* generateTokens(
       // The prompt gives the first.
       const steps = queued === 0 ? 1 : pace.steps(maxTokens - queued);
       const queuedAt = performance.now();
-      const { ids } = queued === 0 ? await source.start() : await source.step(steps);
+      const isPrompt = queued === 0;
+      const { ids } = isPrompt ? await source.start() : await source.step(steps);
       queued += steps;
       // Timed when it is done, however late the reader comes for it. A failure is thrown where the ids are waited for.
-      ids.then(() => pace.note(steps, queuedAt, performance.now())).catch(() => {});
+      ids
+        .then(() => (isPrompt ? pace.noteOther(performance.now()) : pace.note(steps, queuedAt, performance.now())))
+        .catch(() => {});
       underWay.push(ids);
     }
     const ids = await underWay.shift();

@@ -8,7 +8,7 @@ function runs(stepMs: number, count: number, software = false): number[] {
   let now = 100;
   return Array.from({ length: count }, () => {
     const steps = pace.steps(1000);
-    const queued = now - 1;
+    const queued = now;
     now += steps * stepMs;
     pace.note(steps, queued, now);
     return steps;
@@ -16,19 +16,46 @@ function runs(stepMs: number, count: number, software = false): number[] {
 }
 
 test("runs grow until they take 12 ms, or as many steps as fit", () => {
-  expect(runs(1, 7)).toEqual([1, 2, 4, 8, 12, 12, 12]);
-  expect(runs(0.05, 9)).toEqual([1, 2, 4, 8, 16, 32, 64, 64, 64]);
+  expect(runs(1, 6)).toEqual([1, 4, 12, 12, 12, 12]);
+  expect(runs(0.05, 6)).toEqual([1, 4, 16, 64, 64, 64]);
   expect(runs(0.05, 20).at(-1)).toBe(MAX_RUN_STEPS);
   expect(runs(40, 4)).toEqual([1, 1, 1, 1]);
 });
 
 test("a device that becomes slower is asked for less", () => {
   const pace = createPace({ kind: "webgpu", software: false });
-  pace.note(1, 0, 1);
-  pace.note(2, 0, 2);
+  let now = 0;
+  const run = (stepMs: number) => {
+    const steps = pace.steps(1000);
+    now += steps * stepMs;
+    pace.note(steps, 0, now);
+    return steps;
+  };
+  for (let i = 0; i < 8; i++) run(1);
+  expect(run(20)).toBe(12);
+  expect(run(20)).toBeLessThan(3);
+  expect(run(20)).toBe(1);
+});
+
+test("ends that are noticed late, two at a time, do not make runs longer", () => {
+  const pace = createPace({ kind: "webgpu", software: false });
+  let [done, noticed, longest] = [0, 0, 0];
+  for (let i = 0; i < 40; i++) {
+    const steps = pace.steps(1000);
+    done += steps;
+    noticed = i % 2 === 0 ? noticed : done;
+    pace.note(steps, 0, i % 2 === 0 ? Math.max(noticed, done + 9) : Math.max(noticed, done));
+    noticed = Math.max(noticed, done);
+    longest = Math.max(longest, steps);
+  }
+  expect(longest).toBeLessThanOrEqual(15);
+});
+
+test("the time of a prompt is not taken for that of a step", () => {
+  const pace = createPace({ kind: "webgpu", software: false });
+  pace.noteOther(500);
+  pace.note(1, 2, 501);
   expect(pace.steps(1000)).toBe(4);
-  pace.note(4, 1, 42);
-  expect(pace.steps(1000)).toBe(1);
 });
 
 test("never more than are left", () => {

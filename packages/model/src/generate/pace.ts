@@ -11,7 +11,13 @@ import { MAX_RUN_STEPS } from "../forward/slots.ts";
  */
 const RUN_MS = 12;
 
-/** The pace of one generation. */
+/** Runs that the time of a step is taken from: the end of one may be noticed late, and that of the next at once. */
+const RUNS_MEASURED = 4;
+
+/** How much longer a run may be than the one before: a first measurement is a rough one. */
+const MAX_GROWTH = 4;
+
+/** The pace of a device with one model; generations that follow each other go on with what was measured before. */
 export interface Pace {
   /** Runs that are under way at once. */
   readonly depth: number;
@@ -19,24 +25,30 @@ export interface Pace {
   steps(left: number): number;
   /** Tells that a run of so many steps, queued at `queued` (in ms), was done at `done`. */
   note(steps: number, queued: number, done: number): void;
+  /** Tells that the device was done with something else, a prompt, at `done`. */
+  noteOther(done: number): void;
 }
 
 /** The pace for a device. */
 export function createPace({ kind, software }: Pick<Device, "kind" | "software">): Pace {
   // What runs here runs instead of the reader: nothing ahead of what is asked for.
-  if (kind === "cpu") return { depth: 1, steps: () => 1, note: () => {} };
+  if (kind === "cpu") return { depth: 1, steps: () => 1, note: () => {}, noteOther: () => {} };
   let size = 1;
   let doneBefore = 0;
+  let runs: { readonly steps: number; readonly durationMs: number }[] = [];
   return {
     depth: software ? 1 : 2,
     steps: (left) => Math.min(size, left),
     note(steps, queued, done) {
       // A run begins when it is queued, or when the one before is done.
-      const stepMs = (done - Math.max(queued, doneBefore)) / steps;
+      runs = [...runs, { steps, durationMs: done - Math.max(queued, doneBefore) }].slice(-RUNS_MEASURED);
       doneBefore = done;
-      const fitting = Math.floor(RUN_MS / stepMs);
-      // No more than twice as many as were measured.
-      size = Math.max(1, Math.min(fitting, size * 2, MAX_RUN_STEPS));
+      const durationMs = runs.reduce((sum, run) => sum + run.durationMs, 0);
+      const fitting = Math.floor((RUN_MS * runs.reduce((sum, run) => sum + run.steps, 0)) / durationMs);
+      size = Math.max(1, Math.min(fitting, size * MAX_GROWTH, MAX_RUN_STEPS));
+    },
+    noteOther(done) {
+      doneBefore = done;
     },
   };
 }

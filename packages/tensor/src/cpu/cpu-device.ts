@@ -146,9 +146,13 @@ export class CpuDevice implements Device {
     bytesOf(to).set(bytes, target.byteOffset);
   }
 
-  clear(tensor: Tensor): void {
-    requireWhole(tensor, "clear");
-    bytesOf(tensor).fill(0);
+  copyAll(pairs: readonly (readonly [from: Tensor, to: Tensor])[]): void {
+    for (const [from, to] of pairs) this.copy(from, to);
+  }
+
+  clear(...tensors: Tensor[]): void {
+    for (const tensor of tensors) requireWhole(tensor, "clear");
+    for (const tensor of tensors) bytesOf(tensor).fill(0);
   }
 
   async prepare(program: Program): Promise<PreparedProgram> {

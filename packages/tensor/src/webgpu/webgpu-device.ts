@@ -207,20 +207,30 @@ export class WebGpuDevice implements Device {
   }
 
   copy(from: Tensor, to: Tensor): void {
-    const [source, target] = [requireRange(from, "copy"), requireRange(to, "copy to")];
-    if (source.byteLength !== target.byteLength) {
-      throw new ShapeError(`copy ${from.label} to ${to.label}: their sizes differ`);
-    }
-    const [{ buffer }, { buffer: targetBuffer }] = [from.storage as WebGpuStorage, to.storage as WebGpuStorage];
-    this.#encode(`copy ${from.label}`, (encoder) => {
-      encoder.copyBufferToBuffer(buffer, source.byteOffset, targetBuffer, target.byteOffset, source.byteLength);
+    this.copyAll([[from, to]]);
+  }
+
+  copyAll(pairs: readonly (readonly [from: Tensor, to: Tensor])[]): void {
+    const copies = pairs.map(([from, to]) => {
+      const [source, target] = [requireRange(from, "copy"), requireRange(to, "copy to")];
+      if (source.byteLength !== target.byteLength) {
+        throw new ShapeError(`copy ${from.label} to ${to.label}: their sizes differ`);
+      }
+      const buffers = { from: (from.storage as WebGpuStorage).buffer, to: (to.storage as WebGpuStorage).buffer };
+      return { source, target, buffers };
+    });
+    this.#encode(`copy ${pairs.map(([{ label }]) => label).join(", ")}`, (encoder) => {
+      for (const { source, target, buffers } of copies) {
+        encoder.copyBufferToBuffer(buffers.from, source.byteOffset, buffers.to, target.byteOffset, source.byteLength);
+      }
     });
   }
 
-  clear(tensor: Tensor): void {
-    requireWhole(tensor, "clear");
-    const { buffer } = tensor.storage as WebGpuStorage;
-    this.#encode(`clear ${tensor.label}`, (encoder) => encoder.clearBuffer(buffer));
+  clear(...tensors: Tensor[]): void {
+    for (const tensor of tensors) requireWhole(tensor, "clear");
+    this.#encode(`clear ${tensors.map(({ label }) => label).join(", ")}`, (encoder) => {
+      for (const { storage } of tensors) encoder.clearBuffer((storage as WebGpuStorage).buffer);
+    });
   }
 
   async settled(): Promise<void> {
