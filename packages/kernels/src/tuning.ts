@@ -2,7 +2,7 @@
  * How the matrix kernels divide their work: every rule that was found by measuring, in one place. What was measured is in
  * docs/performance.md. Results never depend on what is chosen here, beyond rounding.
  */
-import type { AdapterTraits } from "@blackmamba/tensor";
+import type { AdapterTraits, DType } from "@blackmamba/tensor";
 
 /** How a matrix-vector product is divided over threads; see `wgsl/mat-vec.ts`. */
 export interface MatVecShape {
@@ -12,18 +12,22 @@ export interface MatVecShape {
   readonly outputs: number;
   /** Groups of lanes in a workgroup. */
   readonly groups: number;
+  /** Most elements of a chunk; see `wgsl/chunks.ts`. */
+  readonly chunkElements: number;
 }
 
 /** The sizes of a matrix-vector product. */
 export interface MatVecSizes {
-  /** Length of a row in chunks; see `wgsl/chunks.ts`. */
-  readonly chunks: number;
+  /** Length of a row. */
+  readonly inputs: number;
   /** Results per token. */
   readonly outputs: number;
   /** Rows of the matrix that make one result: 2 where a gate has a row of its own. */
   readonly rowsPerOutput: number;
   /** Tokens that are multiplied at a time. */
   readonly tokens: number;
+  /** Whether the vector is normalised on the way. */
+  readonly isNormed: boolean;
 }
 
 /** Rows shorter than so many chunks per lane leave lanes idle. */
@@ -36,13 +40,16 @@ const MAX_UNEVENNESS = 1.12;
 const SUBGROUP = 32;
 
 /** The shape for these sizes on this adapter. */
-export function matVecShape(sizes: MatVecSizes, traits: AdapterTraits): MatVecShape {
-  const { chunks, outputs, rowsPerOutput, tokens } = sizes;
+export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTraits): MatVecShape {
+  const { inputs, outputs, rowsPerOutput, tokens, isNormed } = sizes;
   // An emulated GPU runs lanes one after another, and barriers cost dearly: one lane takes a whole row.
-  if (traits.software) return { lanes: 1, outputs: 1, groups: 64 };
+  if (traits.software) return { lanes: 1, outputs: 1, groups: 64, chunkElements: 32 };
+  // Vectors that lanes read from a buffer, a chunk apart, want narrow chunks; those in workgroup memory lie as they are read.
+  const chunkElements = tokens > 1 ? 4 : isNormed ? 32 : 8;
+  const chunks = Math.ceil(inputs / Math.max(NARROWEST_CHUNK[dtype], Math.min(chunkElements, WIDEST_CHUNK[dtype])));
   const shape = (most: number, results: number, groups: number): MatVecShape => {
     const lanes = fitting(most, chunks);
-    return { lanes, outputs: results, groups: Math.max(groups, SUBGROUP / lanes) };
+    return { lanes, outputs: results, groups: Math.max(groups, SUBGROUP / lanes), chunkElements };
   };
   if (tokens > 1) return shape(32, Math.max(1, 4 / rowsPerOutput), 4);
   // Few rows: many lanes to each, or most of the GPU stays idle.
@@ -55,6 +62,12 @@ export function matVecShape(sizes: MatVecSizes, traits: AdapterTraits): MatVecSh
   return shape(32, 2, 1);
 }
 
+/** The fewest elements that a chunk may have. */
+const NARROWEST_CHUNK: Readonly<Record<DType, number>> = { f32: 4, u32: 4, f16: 4, bf16: 4, q8_0: 8, q4_0: 16 };
+
+/** Elements of 16 bytes. */
+const WIDEST_CHUNK: Readonly<Record<DType, number>> = { f32: 4, u32: 4, f16: 8, bf16: 8, q8_0: 16, q4_0: 32 };
+
 /** So many lanes, or as many as have enough to do. */
 function fitting(lanes: number, chunks: number): number {
   let fewer = lanes;
@@ -62,18 +75,7 @@ function fitting(lanes: number, chunks: number): number {
   return fewer;
 }
 
-/** Kept free of vectors in workgroup memory: for sums, and for what kernels keep there themselves. */
-const OTHER_BYTE_LENGTH = 1024;
-
-/** Vectors in workgroup memory may take so much; beyond, they are taken in slabs, or fewer workgroups would run at once. */
-const MAX_STAGED_BYTE_LENGTH = 36 * 1024;
-
-/** Bytes of workgroup memory for vectors that are to be multiplied. */
-export function stagedByteLength({ maxWorkgroupByteLength }: AdapterTraits): number {
-  return Math.min(MAX_STAGED_BYTE_LENGTH, maxWorkgroupByteLength - OTHER_BYTE_LENGTH);
-}
-
-/** Vectors of so many elements are staged whole on every adapter. */
+/** Vectors of so many elements fit into workgroup memory on every adapter, with room for what else is kept there. */
 export const MAX_WHOLE_VECTOR = 3584;
 
 /** Up to so many tokens, rows are multiplied one by one with all of them; beyond, in tiles of rows and tokens. */
@@ -85,6 +87,8 @@ export function matVecTokens(capacity: number, { software }: AdapterTraits): num
 }
 
 /** Threads that share a channel of the state-space model, each with some of its states; a power of two. */
-export function scanLanes(states: number, { software }: AdapterTraits): number {
-  return software ? 1 : Math.min(16, 2 ** Math.floor(Math.log2(states)));
+export function scanLanes(states: number, tokens: number, { software }: AdapterTraits): number {
+  // Several tokens fill the GPU with fewer lanes, of which each does the channel's own work once more.
+  const most = tokens > 4 ? 4 : 16;
+  return software ? 1 : Math.min(most, 2 ** Math.floor(Math.log2(states)));
 }

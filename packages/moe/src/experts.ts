@@ -4,7 +4,7 @@
  *
  * Not here: names of tensors in checkpoints.
  */
-import { type LinearOperands, MAX_MAT_VEC_TOKENS, MAX_WHOLE_VECTOR, norm, recordLinear } from "@blackmamba/kernels";
+import { type LinearOperands, MAX_WHOLE_VECTOR, norm, recordLinear } from "@blackmamba/kernels";
 import {
   columns,
   type Program,
@@ -55,7 +55,7 @@ export interface RouterWeights {
 
 /** Intermediate results; all layers of a program with as many experts may share them. */
 export interface ExpertScratch {
-  /** f32 [tokens, hidden]; left out for so few tokens that the matrices normalise on the way */
+  /** f32 [tokens, hidden]; left out for a single token, which the matrices normalise themselves */
   readonly normed?: Tensor | undefined;
   /** f32 [tokens, ffn] */
   readonly activated: Tensor;
@@ -80,10 +80,16 @@ export function createExpertScratch(
   tokens: number,
 ): ExpertScratch {
   return {
-    normed: tokens > MAX_MAT_VEC_TOKENS ? allocator.createTensor("f32", [tokens, hidden], "experts.normed") : undefined,
+    normed: isNormalisedOnTheWay(tokens, hidden)
+      ? undefined
+      : allocator.createTensor("f32", [tokens, hidden], "experts.normed"),
     activated: allocator.createTensor("f32", [tokens, ffn], "experts.activated"),
     routing: experts > 1 ? createRoutingScratch(allocator, experts, tokens) : undefined,
   };
+}
+
+function isNormalisedOnTheWay(tokens: number, hidden: number): boolean {
+  return tokens === 1 && hidden <= MAX_WHOLE_VECTOR;
 }
 
 function createRoutingScratch(allocator: TensorAllocator, experts: number, tokens: number): RoutingScratch {
@@ -152,12 +158,12 @@ export function recordExpertsDown(program: Program, { residual, weights, scratch
 function canRouteAndRaise({ residual, weights: { up, upBias, router } }: ExpertOperands): boolean {
   const parts = (tensor: Tensor | undefined) => (tensor ? (tensor.scales ? 2 : 1) : 0);
   const others = 6; // x, norm, router bias, out, expert, routes
-  const [tokens, hidden = 1] = residual.shape;
-  if (tokens !== 1 || hidden > MAX_WHOLE_VECTOR) return false;
+  const [tokens = 1, hidden = 1] = residual.shape;
+  if (!isNormalisedOnTheWay(tokens, hidden)) return false;
   return parts(up) + parts(upBias) + parts(router?.weight) + others <= up.storage.maxOperands;
 }
 
-/** The matrices' input: the residual stream with its norm, or for many tokens what was normalised beforehand. */
+/** The matrices' input: the residual stream with its norm, or what was normalised beforehand. */
 function normalised(
   program: Program,
   { residual, weights, scratch, epsilon }: ExpertOperands,

@@ -2,7 +2,7 @@
  * The Mamba mixer for single tokens, each of a sequence of its own: four kernels. Rather than intermediate results between
  * small ones, each takes along what can be done where its results are made.
  */
-import { recordLinear } from "@blackmamba/kernels";
+import { MAX_WHOLE_VECTOR, norm, recordLinear } from "@blackmamba/kernels";
 import { columns, type Program, ShapeError, splitPoints, type Tensor, type TensorAllocator } from "@blackmamba/tensor";
 import { inProjStep } from "./in-proj-step/in-proj-step.ts";
 import type { MambaOperands, MambaSizes } from "./mamba.ts";
@@ -10,6 +10,8 @@ import { scanStep } from "./scan-step/scan-step.ts";
 
 /** Intermediate results; all Mamba layers of a program may share them. */
 export interface MambaStepScratch {
+  /** f32 [tokens, hidden]; left out for a single token, which the in-projection normalises itself */
+  readonly normed?: Tensor | undefined;
   /** f32 [tokens, 2 · inner]: u, whose place the result takes, and z */
   readonly uz: Tensor;
   /** f32 [tokens, dtRank + 2 · state] */
@@ -19,10 +21,12 @@ export interface MambaStepScratch {
 /** Allocates intermediate results for up to `tokens` tokens. */
 export function createMambaStepScratch(
   allocator: TensorAllocator,
-  { inner, state, dtRank }: MambaSizes,
+  { hidden, inner, state, dtRank }: MambaSizes,
   tokens: number,
 ): MambaStepScratch {
+  const isNormalised = tokens === 1 && hidden <= MAX_WHOLE_VECTOR;
   return {
+    normed: isNormalised ? undefined : allocator.createTensor("f32", [tokens, hidden], "mamba.normed"),
     uz: allocator.createTensor("f32", [tokens, 2 * inner], "mamba.uz"),
     dtBC: allocator.createTensor("f32", [tokens, dtRank + 2 * state], "mamba.dtBC"),
   };
@@ -38,7 +42,7 @@ export function recordMambaStep(
   { inner, state: states, dtRank }: MambaSizes,
   { residual, weights, state, epsilon, scratch }: MambaOperands & { readonly scratch: MambaStepScratch },
 ): void {
-  const { uz, dtBC } = scratch;
+  const { normed, uz, dtBC } = scratch;
   const [u, z] = [columns(uz, 0, inner), columns(uz, inner, 2 * inner)];
   if (splitPoints(weights.inProj).length > 2) {
     const { byteLength } = weights.inProj.values;
@@ -48,10 +52,12 @@ export function recordMambaStep(
         "use a smaller dtype or another device",
     );
   }
+  if (normed) program.call(norm, { out: normed, x: residual, weight: weights.norm }, { kind: "rms", epsilon });
+  const input = normed ? { x: normed } : { x: residual, norm: weights.norm };
   program.call(
     inProjStep,
     {
-      ...{ u, z, x: residual, norm: weights.norm, weights: weights.inProj, bias: weights.inProjBias },
+      ...{ u, z, ...input, weights: weights.inProj, bias: weights.inProjBias },
       ...{ conv: weights.conv, convBias: weights.convBias, state: state.conv },
     },
     { epsilon },

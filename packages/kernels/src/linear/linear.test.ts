@@ -146,8 +146,8 @@ testKernel(linear, [
   ...([undefined, "softplus", "gelu", "gated-gelu"] as const).flatMap((activation) => [
     fused(1, "bf16", 72, activation),
     fused(1, "f32", 37, activation),
-    fused(3, "q8_0", 288, activation),
-    fused(20, "f16", 31, activation),
+    fused(1, "q8_0", 288, activation),
+    fused(1, "f16", 1500, activation),
   ]),
   ...[1, 7, 130].map((tokens) => gatedExperts(tokens, "bf16")),
   grouped("bf16", 9, 37),

@@ -8,7 +8,7 @@
  */
 import { columns, defineKernel, type Program, rows, ShapeError, splitPoints, type Tensor } from "@blackmamba/tensor";
 import { expectOperand, WEIGHT_DTYPES } from "../check.ts";
-import { MAX_MAT_VEC_TOKENS } from "../tuning.ts";
+import { MAX_MAT_VEC_TOKENS, MAX_WHOLE_VECTOR } from "../tuning.ts";
 import { gemm } from "./gemm.wgsl.ts";
 import { gemv } from "./gemv.wgsl.ts";
 import { linearCpu } from "./linear.cpu.ts";
@@ -23,7 +23,7 @@ export type LinearOperands = {
   readonly x: Tensor;
   /** [rows, inputs], or [experts, rows, inputs]; any float type. A row per output; two with a gated activation, all gates first */
   readonly weights: Tensor;
-  /** f32 [inputs]: normalise x by its root mean square and this weight first; for at most 64 tokens */
+  /** f32 [inputs]: normalise x by its root mean square and this weight first; for a single token of at most 3584 elements */
   readonly norm?: Tensor | undefined;
   /** f32 [rows], or [experts, rows] with all experts, also those before and after the bound stack */
   readonly bias?: Tensor | undefined;
@@ -67,9 +67,11 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
     expectOperand("linear", "expert", expert, ["u32"], [tokens]);
     expectOperand("linear", "groups", groups, ["u32"], [undefined]);
     expectOperand("linear", "scale", scale, ["f32"], [tokens, 1], { view: true });
-    if (norm && tokens > MAX_MAT_VEC_TOKENS) {
-      const expected = `at most ${MAX_MAT_VEC_TOKENS} tokens`;
-      throw new ShapeError(`linear: operand norm: expected ${expected}, found ${tokens}; normalise beforehand`);
+    if (norm && (tokens > 1 || inputs > MAX_WHOLE_VECTOR)) {
+      const expected = `one token of at most ${MAX_WHOLE_VECTOR} elements`;
+      throw new ShapeError(
+        `linear: operand norm: expected ${expected}, found ${tokens} of ${inputs}; normalise beforehand`,
+      );
     }
     if ((expert !== undefined) !== stack.length > 0) {
       throw new ShapeError(
@@ -86,7 +88,7 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
 
   shader: (operands, params, traits) => {
     const tokens = operands.out.shape[0];
-    const isFew = tokens === 1 || operands.norm || (tokens <= MAX_MAT_VEC_TOKENS && !traits.software);
+    const isFew = tokens === 1 || (tokens <= MAX_MAT_VEC_TOKENS && !traits.software);
     return (isFew ? gemv : gemm)(operands, params, traits);
   },
 

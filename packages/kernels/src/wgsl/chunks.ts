@@ -1,5 +1,5 @@
 /**
- * WGSL that reads a matrix's rows in chunks of 16 bytes, the widest load there is, and widens them four elements at a time.
+ * WGSL that reads a matrix's rows in chunks, of 16 bytes, the widest load there is, or fewer, and widens them four elements at a time.
  * For kernels that read every weight once. Not here: four elements at any column, see `load.ts`.
  */
 import { type Binding, Q4_0_ZERO, QUANT_BLOCK, type Tensor } from "@blackmamba/tensor";
@@ -21,24 +21,28 @@ export interface ChunkLoader {
   scale?(chunk: string): string;
 }
 
-/** Reads `tensor`, of any float type, as the variable `name`. */
-export function chunkLoader(name: string, tensor: Tensor): ChunkLoader {
+/**
+ * Reads `tensor`, of any float type, as the variable `name`.
+ *
+ * @param mostElements - of a chunk, where fewer are wanted than 16 bytes hold; the least there are is 8 in q8_0, 16 in q4_0
+ */
+export function chunkLoader(name: string, tensor: Tensor, mostElements = 32): ChunkLoader {
   const width = tensor.shape.at(-1) ?? 1;
   switch (tensor.dtype) {
     case "q8_0":
-      return quantized(name, tensor, 16, (chunk, index) => {
+      return quantized(name, tensor, Math.min(16, Math.max(8, mostElements)), 4, (chunk, index) => {
         const word = `bitcast<i32>(${chunk}.bits[${index}])`;
         return `vec4<f32>((vec4<i32>(${word}) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u))`;
       });
     case "q4_0":
-      return quantized(name, tensor, 32, (chunk, index) => {
+      return quantized(name, tensor, Math.min(32, Math.max(16, mostElements)), 8, (chunk, index) => {
         const word = `${chunk}.bits[${index >> 1}]`;
         const shifts = index % 2 === 0 ? "0u, 4u, 8u, 12u" : "16u, 20u, 24u, 28u";
         return `(vec4<f32>((vec4<u32>(${word}) >> vec4<u32>(${shifts})) & vec4<u32>(15u)) - ${Q4_0_ZERO}.0)`;
       });
     case "f16":
     case "bf16":
-      if (width % 8 === 0) return halves(name, tensor, tensor.dtype === "bf16" ? unpackBf16 : unpackF16);
+      if (width % 8 === 0 && mostElements >= 8) return halves(name, tensor);
       return quads(name, tensor);
     default:
       return quads(name, tensor);
@@ -46,8 +50,9 @@ export function chunkLoader(name: string, tensor: Tensor): ChunkLoader {
 }
 
 /** Eight 16-bit elements. */
-function halves(name: string, tensor: Tensor, unpack: (word: string) => string): ChunkLoader {
+function halves(name: string, tensor: Tensor): ChunkLoader {
   const chunksPerRow = (tensor.shape.at(-1) ?? 1) / 8;
+  const unpack = tensor.dtype === "bf16" ? unpackBf16 : unpackF16;
   return {
     bindings: [{ name, tensor, access: "read", type: "array<vec4<u32>>" }],
     code: `struct ${name}_Chunk { bits: vec4<u32> }
@@ -60,21 +65,23 @@ fn ${name}_chunk(row: u32, chunk: u32) -> ${name}_Chunk {
   };
 }
 
-/** Sixteen or thirty-two quantised elements, which never cross a block, with their scale. */
+/** So many quantised elements, which never cross a block, with their scale. */
 function quantized(
   name: string,
   tensor: Tensor,
   elements: number,
+  elementsPerWord: number,
   quad: (chunk: string, index: number) => string,
 ): ChunkLoader {
   const chunksPerRow = (tensor.shape.at(-1) ?? 1) / elements;
   const chunksPerBlock = QUANT_BLOCK / elements;
+  const bits = `vec${elements / elementsPerWord}<u32>`;
   return {
     bindings: [
-      { name, tensor, access: "read", type: "array<vec4<u32>>" },
+      { name, tensor, access: "read", type: `array<${bits}>` },
       { name: `${name}_scales`, tensor, part: "scales", access: "read", type: "array<u32>" },
     ],
-    code: `struct ${name}_Chunk { bits: vec4<u32>, scale: f32 }
+    code: `struct ${name}_Chunk { bits: ${bits}, scale: f32 }
 fn ${name}_chunk(row: u32, chunk: u32) -> ${name}_Chunk {
   let at = row * ${chunksPerRow}u + chunk;
   let block = at / ${chunksPerBlock}u;

@@ -2,13 +2,12 @@
  * The heart of every kernel that multiplies a matrix with a few vectors: WGSL that reads each weight once and makes sums.
  * What becomes of a sum is the kernel's own `finish`.
  *
- * The vectors are laid out in workgroup memory so that neighbouring lanes, which hold neighbouring chunks of a row, read
- * neighbouring addresses: chunks are 4 to 32 elements wide, and reading as far apart as that from a buffer would take a
- * multiple of the time. A norm is folded in: its weight is multiplied in on the way, its divisor at the end. The first
- * weights are on their way before all that.
+ * A vector that is normalised on the way is laid out in workgroup memory first, multiplied by the norm's weight; its divisor is
+ * left for the end. There neighbouring lanes, which hold neighbouring chunks of a row, read neighbouring addresses. The first
+ * weights are under way before all that. Other vectors are read where they are, which takes no barrier.
  */
 import { type AdapterTraits, type Binding, rowCount, type Shader, type Tensor } from "@blackmamba/tensor";
-import { type MatVecShape, matVecShape, stagedByteLength } from "../tuning.ts";
+import { type MatVecShape, matVecShape } from "../tuning.ts";
 import { chunkLoader } from "./chunks.ts";
 import { laneSum, type SumType, sumType } from "./lane-sum.ts";
 import { loader } from "./load.ts";
@@ -27,6 +26,7 @@ export interface MatVecOperands {
   readonly x: Tensor;
   /** [rows, inputs], or [matrices, rows, inputs]; any float type */
   readonly weights: Tensor;
+  /** For a tile of one token, of at most {@link MAX_WHOLE_VECTOR} elements. */
   readonly norm?: FoldedNorm | undefined;
 }
 
@@ -54,9 +54,9 @@ export interface MatVec {
   readonly workgroupSize: number;
   readonly shape: MatVecShape;
   /**
-   * Statements of `main` in three parts. `stage` puts the vectors into workgroup memory; it needs `start: u32` and `end: u32`,
-   * the tile's positions, and `fn token_at(position: u32) -> u32`. `begin` loads the first weights; it needs `matrix: u32`.
-   * `rest` needs both others before it, in any order. For each result they call
+   * Statements of `main` in three parts. `stage` makes the vectors ready; it needs `start: u32` and `end: u32`, the tile's
+   * positions, and `fn token_at(position: u32) -> u32`. `begin` loads the first weights; it needs `matrix: u32`. `rest` needs both
+   * others before it, in any order. For each result they call
    *
    * - `fn prepare(token: u32, matrix: u32, output: u32) -> Prepared`, before the sums are made: what finishing a result needs to
    *   read is on its way meanwhile. Also called for results that are not finished, with indices that are in range.
@@ -65,9 +65,10 @@ export interface MatVec {
   readonly stage: string;
   readonly begin: string;
   readonly rest: string;
-  /** Whether `stage` puts whole vectors into workgroup memory, and knows `inverse_0`, the reciprocal root mean square. */
-  readonly isWhole: boolean;
-  /** WGSL expression of four elements of the tile's first vector after `stage`: with the norm's weight, without its divisor. */
+  /**
+   * WGSL expression of four elements of a normalised vector after `stage`, still to be multiplied by `inverse`, the reciprocal
+   * of its root mean square.
+   */
   staged(column: string): string;
   /** Components of what `fn lane_sum(value: TYPE, thread: u32) -> TYPE` adds up over a group of lanes. */
   readonly sumWidth: number;
@@ -80,6 +81,9 @@ export const MAT_VEC_PARAMETERS = `@builtin(workgroup_id) workgroup_id: vec3<u32
   @builtin(num_workgroups) num_workgroups: vec3<u32>,
   @builtin(local_invocation_index) thread: u32`;
 
+/** Quads that a thread stages without a loop. */
+const MAX_UNROLLED_TURNS = 4;
+
 /** WebGPU guarantees so many workgroups in a dimension. */
 const MAX_WORKGROUPS = 65535;
 
@@ -90,31 +94,38 @@ export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: Adapt
   const inputs = x.shape[1] ?? 1;
   const rowsPerOutput = paired ? 2 : 1;
   const matrices = rowCount(weights) / (outputs * rowsPerOutput);
-  const w = chunkLoader("weights", weights);
-  const chunks = Math.ceil(inputs / w.elements);
-  const shape = plan.shape ?? matVecShape({ chunks, outputs, rowsPerOutput, tokens: tileTokens }, traits);
+  const sizes = { inputs, outputs, rowsPerOutput, tokens: tileTokens, isNormed: norm !== undefined };
+  const shape = plan.shape ?? matVecShape(sizes, weights.dtype, traits);
+  const w = chunkLoader("weights", weights, shape.chunkElements);
   const { lanes, groups } = shape;
   const workgroupSize = lanes * groups;
-  const staging = stageVectors(operands, { elements: w.elements, chunks, tileTokens, lanes, workgroupSize }, traits);
+  const vectors = norm ? stagedVector(x, norm, w.elements, workgroupSize, traits) : vectorsInPlace(x, w.elements);
 
   const rows = Array.from({ length: shape.outputs * rowsPerOutput }, (_, r) => r);
   const tile = Array.from({ length: tileTokens }, (_, t) => t);
   const quads = Array.from({ length: w.elements / 4 }, (_, i) => i);
   const sums = rows.flatMap((r) => tile.map((t) => `sum_${r}_${t}`));
   const width = Math.min(4, sums.length);
+  // Four sums in place of one wait less for each other, and lose less to rounding; of several tokens there are enough.
+  const isWide = tileTokens === 1;
   const addUp = laneSum(traits, { lanes, workgroupSize, type: sumType(width) });
 
   const multiply = (suffix: string, chunk: string, keep?: string) =>
     tile
       .map(
         (t) => `{
-    ${quads.map((i) => `let v${i} = ${staging.quad(t, i, chunk)}${keep ? ` * ${keep}` : ""};`).join(" ")}
+    ${quads.map((i) => `let v${i} = ${vectors.quad(t, i, chunk)}${keep ? ` * ${keep}` : ""};`).join(" ")}
     ${rows
       .map((r) => {
         const c = `w_${r}${suffix}`;
+        const sum = `sum_${r}_${t}`;
+        if (isWide) {
+          const products = quads.reduce((so, i) => `fma(${w.quad(c, i)}, v${i}, ${so})`, w.scale ? "vec4<f32>()" : sum);
+          return `${sum} = ${w.scale ? `fma(vec4<f32>(${w.scale(c)}), ${products}, ${sum})` : products};`;
+        }
         // A chunk's sum first: many short sums lose less to rounding than one long one.
-        const dot = quads.reduce((sum, i) => `dot_add(${w.quad(c, i)}, v${i}, ${sum})`, "0.0");
-        return w.scale ? `sum_${r}_${t} = fma(${w.scale(c)}, ${dot}, sum_${r}_${t});` : `sum_${r}_${t} += ${dot};`;
+        const dot = quads.reduce((so, i) => `dot_add(${w.quad(c, i)}, v${i}, ${so})`, "0.0");
+        return w.scale ? `${sum} = fma(${w.scale(c)}, ${dot}, ${sum});` : `${sum} += ${dot};`;
       })
       .join("\n    ")}
   }`,
@@ -122,9 +133,10 @@ export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: Adapt
       .join("\n  ");
   const load = (suffix: string, chunk: string) =>
     rows.map((r) => `let w_${r}${suffix} = weights_chunk(row_${r}, ${chunk});`).join(" ");
-  const slabs = staging.slabs.map(({ start, count }, slab) =>
-    overChunks({ start, count, lanes, loadsPerChunk: rows.length, name: `chunk_${slab}`, load, multiply }),
-  );
+  const product = overChunks({
+    ...{ count: Math.ceil(inputs / w.elements), lanes, loadsPerChunk: rows.length, isUnrolled: tileTokens === 1 },
+    ...{ name: "chunk", load, multiply },
+  });
 
   const rowOf = (r: number) => {
     const half = r % rowsPerOutput === 0 ? "" : ` + ${outputs}u`;
@@ -134,32 +146,32 @@ export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: Adapt
   const results = finishing({ sums, width, shape, rowsPerOutput, tileTokens, outputs, isNormed: norm !== undefined });
 
   return {
-    enables: [...new Set([...addUp.enables, ...staging.enables])],
-    bindings: [...staging.bindings, ...w.bindings],
+    enables: [...new Set([...addUp.enables, ...vectors.enables])],
+    bindings: [...vectors.bindings, ...w.bindings],
     workgroupSize,
     shape,
-    isWhole: staging.slabs.length === 1,
-    staged: staging.at,
+    staged: vectors.at,
     sumWidth: width,
     sumType: sumType(width),
-    code: `${staging.code}
+    code: `${vectors.code}
 ${w.code}
 ${addUp.code}
 fn dot_add(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
   return fma(a.x, b.x, fma(a.y, b.y, fma(a.z, b.z, fma(a.w, b.w, sum))));
 }`,
     stage: `${tile.map((t) => `let token_${t} = token_at(min(start + ${t}u, end - 1u));`).join("\n  ")}
-  ${staging.slabs[0]?.stage}
-  ${staging.slabs.length === 1 ? staging.inverses : ""}`,
+  ${vectors.stage}`,
     begin: `let lane = thread % ${lanes}u;
   let first = ((workgroup_id.x + workgroup_id.z * num_workgroups.x) * ${groups}u + thread / ${lanes}u) * ${shape.outputs}u;
   ${rows.map((r) => `let row_${r} = ${rowOf(r)};`).join("\n  ")}
   ${results.before}
-  ${slabs[0]?.begin}`,
-    rest: `${sums.map((sum) => `var ${sum} = 0.0;`).join(" ")}
-  ${slabs.map(({ begin, rest }, i) => (i === 0 ? rest : `${staging.slabs[i]?.stage}\n  ${begin}\n  ${rest}`)).join("\n  ")}
-  ${staging.slabs.length > 1 ? staging.inverses : ""}
-  ${packed(sums, width)
+  ${product.begin}`,
+    rest: `${sums.map((sum) => `var ${sum} = ${isWide ? "vec4<f32>()" : "0.0"};`).join(" ")}
+  ${product.rest}
+  ${packed(
+    sums.map((sum) => (isWide ? `((${sum}.x + ${sum}.y) + (${sum}.z + ${sum}.w))` : sum)),
+    width,
+  )
     .map((some, i) => {
       const value = width === 1 ? some[0] : `${sumType(width)}(${some.join(", ")})`;
       return `let total_${i} = lane_sum(${value}, thread);`;
@@ -174,103 +186,78 @@ fn dot_add(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
   };
 }
 
-interface StagingSizes {
-  /** Of a chunk. */
-  readonly elements: number;
-  /** Of a row. */
-  readonly chunks: number;
-  readonly tileTokens: number;
-  readonly lanes: number;
-  readonly workgroupSize: number;
-}
-
-/** A run of chunks whose part of the vectors is in workgroup memory at the same time. */
-interface Slab {
-  readonly start: number;
-  readonly count: number;
-  /** Statements that put it there. */
+/** How the vectors of a tile are read. */
+interface Vectors {
+  readonly bindings: readonly Binding[];
+  readonly enables: NonNullable<Shader["enables"]>;
+  readonly code: string;
+  /** Statements that make them ready. */
   readonly stage: string;
-}
-
-/** Puts the vectors into workgroup memory: quad i of chunk c of token t at [t, i, c]. */
-function stageVectors(
-  { x, norm }: MatVecOperands,
-  { elements, chunks, tileTokens, lanes, workgroupSize }: StagingSizes,
-  traits: AdapterTraits,
-): {
-  bindings: readonly Binding[];
-  enables: NonNullable<Shader["enables"]>;
-  code: string;
-  slabs: readonly Slab[];
-  /** Statements that declare `inverse_t` for each token, after all slabs. */
-  inverses: string;
+  /** Quad `index` of a chunk. */
   quad(token: number, index: number, chunk: string): string;
   at(column: string): string;
-} {
-  const vector = loader("x", x);
-  const weight = norm && loader("norm_weight", norm.weight);
-  const quads = elements / 4;
-  const most = Math.floor(stagedByteLength(traits) / (tileTokens * elements * 4));
-  const slabChunks = chunks <= most ? chunks : Math.max(1, Math.floor(most / lanes)) * lanes;
-  // Eight quads fill all banks: rows of chunks are shifted against each other so that storing does not collide either.
-  const shift = 8 / Math.min(quads, 8);
-  let stride = slabChunks;
-  while (quads > 1 && stride % 8 !== shift % 8) stride++;
-  const tile = Array.from({ length: tileTokens }, (_, t) => t);
-  const type = sumType(Math.min(4, tileTokens));
-  const total = laneSum(traits, { name: "workgroup_sum", lanes: workgroupSize, workgroupSize, type });
+}
 
-  const slabs: Slab[] = [];
-  for (let start = 0; start < chunks; start += slabChunks) {
-    const count = Math.min(slabChunks, chunks - start);
-    const body = tile
-      .map(
-        (t) => `{
-      let v = x4(token_${t}, ${start * elements}u + i * 4u);
-      ${norm ? `part_${t} += dot(v, v);` : ""}
-      staged[${t * quads * stride}u + at] = v${norm ? ` * norm_weight4(0u, ${start * elements}u + i * 4u)` : ""};
-    }`,
-      )
-      .join("\n    ");
-    slabs.push({
-      start,
-      count,
-      stage: `${start > 0 ? "workgroupBarrier();" : norm ? tile.map((t) => `var part_${t} = 0.0;`).join(" ") : ""}
-  for (var i = thread; i < ${count * quads}u; i += ${workgroupSize}u) {
-    let at = (i % ${quads}u) * ${stride}u + i / ${quads}u;
-    ${body}
-  }
-  workgroupBarrier();`,
-    });
-  }
-  const inverses = packed(
-    tile.map((t) => `part_${t}`),
-    Math.min(4, tileTokens),
-  ).map((parts, i) => {
-    const value = parts.length === 1 ? parts[0] : `${type}(${parts.join(", ")})`;
-    const own = tile.slice(i * parts.length, (i + 1) * parts.length);
-    return `let squares_${i} = workgroup_sum(${value}, thread);
-  ${own
-    .map((t, j) => {
-      const squares = `squares_${i}${parts.length === 1 ? "" : `.${"xyzw"[j]}`}`;
-      return `let inverse_${t} = 1.0 / sqrt(${squares} / ${x.shape[1]}.0 + ${norm?.epsilon});`;
-    })
-    .join(" ")}`;
-  });
+function vectorsInPlace(x: Tensor, elements: number): Vectors {
+  const { bindings, code } = loader("x", x);
   return {
-    bindings: [...vector.bindings, ...(weight?.bindings ?? [])],
-    enables: norm ? total.enables : [],
-    code: [
-      vector.code,
-      weight?.code,
-      norm && total.code,
-      `var<workgroup> staged: array<vec4<f32>, ${tileTokens * quads * stride}>;`,
-    ]
-      .filter(Boolean)
-      .join("\n"),
-    slabs,
-    inverses: norm ? inverses.join("\n  ") : "",
-    quad: (t, i, chunk) => `staged[${t * quads * stride + i * stride}u + ${chunk}]`,
+    ...{ bindings, code, enables: [], stage: "" },
+    quad: (t, i, chunk) => `x4(token_${t}, ${chunk} * ${elements}u + ${4 * i}u)`,
+    at: (column) => `x4(token_0, ${column})`,
+  };
+}
+
+/** Puts a vector, times the norm's weight, into workgroup memory: quad i of chunk c at [i, c]. Declares `inverse`. */
+function stagedVector(
+  x: Tensor,
+  { weight, epsilon }: FoldedNorm,
+  elements: number,
+  workgroupSize: number,
+  traits: AdapterTraits,
+): Vectors {
+  const inputs = x.shape[1] ?? 1;
+  const [vector, norm] = [loader("x", x), loader("norm_weight", weight)];
+  const quads = elements / 4;
+  const chunks = Math.ceil(inputs / elements);
+  // Eight quads fill all banks: rows of chunks are shifted against each other so that storing does not collide.
+  const shift = 8 / Math.min(quads, 8);
+  let stride = chunks;
+  while (quads > 1 && stride % 8 !== shift % 8) stride++;
+  const total = laneSum(traits, { name: "workgroup_sum", lanes: workgroupSize, workgroupSize, type: "f32" });
+  const count = chunks * quads;
+  const turns = Array.from({ length: Math.ceil(count / workgroupSize) }, (_, i) => i);
+  const place = (i: string) => `staged[(${i} % ${quads}u) * ${stride}u + ${i} / ${quads}u]`;
+  // All loads before the first store.
+  const unrolled = `${turns
+    .map((turn) => {
+      const column = `min(thread + ${turn * workgroupSize}u, ${count - 1}u) * 4u`;
+      return `let v${turn} = x4(token_0, ${column}); let g${turn} = norm_weight4(0u, ${column});`;
+    })
+    .join("\n  ")}
+  ${turns
+    .map((turn) => {
+      const i = `(thread + ${turn * workgroupSize}u)`;
+      const store = `part += dot(v${turn}, v${turn}); ${place(i)} = v${turn} * g${turn};`;
+      return (turn + 1) * workgroupSize <= count ? store : `if (${i} < ${count}u) { ${store} }`;
+    })
+    .join("\n  ")}`;
+  const looped = `for (var i = thread; i < ${count}u; i += ${workgroupSize}u) {
+    let v = x4(token_0, i * 4u);
+    part += dot(v, v);
+    ${place("i")} = v * norm_weight4(0u, i * 4u);
+  }`;
+  return {
+    bindings: [...vector.bindings, ...norm.bindings],
+    enables: total.enables,
+    code: `${vector.code}
+${norm.code}
+${total.code}
+var<workgroup> staged: array<vec4<f32>, ${quads * stride}>;`,
+    stage: `var part = 0.0;
+  ${turns.length <= MAX_UNROLLED_TURNS ? unrolled : looped}
+  let inverse = 1.0 / sqrt(workgroup_sum(part, thread) / ${inputs}.0 + ${epsilon});
+  workgroupBarrier();`,
+    quad: (_, i, chunk) => `staged[${i * stride}u + ${chunk}]`,
     at: (column) => `staged[((${column}) / 4u) % ${quads}u * ${stride}u + (${column}) / ${elements}u]`,
   };
 }
@@ -323,7 +310,6 @@ function finishing(finishing: Finishing): { before: string; after: string } {
     ${isOneEach ? "" : place(`(${start}u + lane)`)}
     ${rowsPerOutput === 2 ? pick("gate", row(0)) : ""}
     ${pick("sum", row(rowsPerOutput - 1))}
-    ${isNormed ? pick("inverse", (result) => `inverse_${result % tileTokens}`) : ""}
     if (lane < ${own.length}u && output < ${outputs}u && position < end) {
       finish(prepared, ${rowsPerOutput === 2 ? `gate${times}, ` : ""}sum${times}, token, matrix, output);
     }

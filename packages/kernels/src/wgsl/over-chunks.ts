@@ -4,19 +4,19 @@
 
 /** What is done to each chunk. */
 export interface OverChunks {
-  /** The first chunk, and how many there are. */
-  readonly start: number;
+  /** Chunks of a row. */
   readonly count: number;
   /** Lanes that share them, in turn; the shader's `lane` is which. */
   readonly lanes: number;
   readonly loadsPerChunk: number;
-  /** Names the variables of the first batch apart from those of others. */
+  /** Whether every step is written out. */
+  readonly isUnrolled: boolean;
+  /** Of the variable that is a chunk's index, or the start of it. */
   readonly name: string;
   /** Statements that load a chunk, into variables whose names end in `suffix`. */
   load(suffix: string, chunk: string): string;
   /**
-   * Statements that use them. `chunk` counts from `start`; `keep` is an expression that is 0 where the chunk has been loaded
-   * only to load something.
+   * Statements that use them. `keep` is an expression that is 0 where the chunk has been loaded only to load something.
    */
   multiply(suffix: string, chunk: string, keep?: string): string;
 }
@@ -26,22 +26,29 @@ const MAX_LOADS_IN_FLIGHT = 16;
 
 /** The statements: `begin` loads the first chunks, where anything may follow before `rest`. */
 export function overChunks(over: OverChunks): { begin: string; rest: string } {
-  const { start, count, lanes, loadsPerChunk, name, load, multiply } = over;
+  const { count, lanes, loadsPerChunk, isUnrolled, name, load, multiply } = over;
   const whole = Math.floor(count / lanes);
   const keep = count % lanes > 0 ? `f32(${whole * lanes}u + lane < ${count}u)` : undefined;
   const steps = Array.from({ length: whole + (keep ? 1 : 0) }, (_, i) => i);
   const atOnce = Math.max(1, Math.floor(MAX_LOADS_IN_FLIGHT / loadsPerChunk));
   const chunk = (i: number) =>
     i === whole ? `min(${whole * lanes}u + lane, ${count - 1}u)` : `(lane + ${i * lanes}u)`;
-  const loads = (i: number) => `let ${name}_${i} = ${chunk(i)}; ${load(`_${name}_${i}`, `(${start}u + ${name}_${i})`)}`;
+  const loads = (i: number) => `let ${name}_${i} = ${chunk(i)}; ${load(`_${name}_${i}`, `${name}_${i}`)}`;
   const products = (i: number) => multiply(`_${name}_${i}`, `${name}_${i}`, i === whole ? keep : undefined);
-  if (lanes === 1) {
+  if (lanes === 1 || !isUnrolled) {
+    const rest = keep
+      ? `{
+    ${loads(whole)}
+    ${products(whole)}
+  }`
+      : "";
     return {
       begin: "",
-      rest: `for (var ${name} = 0u; ${name} < ${count}u; ${name}++) {
-    ${load("", `(${start}u + ${name})`)}
+      rest: `for (var ${name} = lane; ${name} < ${whole * lanes}u; ${name} += ${lanes}u) {
+    ${load("", name)}
     ${multiply("", name)}
-  }`,
+  }
+  ${rest}`,
     };
   }
   const batches = [];

@@ -93,7 +93,7 @@ function routerProduct(product: MatVec, router: Tensor): { bindings: readonly Bi
   const w = chunkLoader("router", router);
   const quads = Array.from({ length: w.elements / 4 }, (_, i) => i);
   const { begin, rest } = overChunks({
-    ...{ start: 0, count: Math.ceil(hidden / w.elements), lanes, loadsPerChunk: 1, name: "router_at" },
+    ...{ count: Math.ceil(hidden / w.elements), lanes, loadsPerChunk: 1, isUnrolled: true, name: "router_at" },
     load: (suffix, chunk) => `let router${suffix} = router_chunk(router_row, ${chunk});`,
     multiply: (suffix, chunk, keep) => {
       const dot = quads.reduce((sum, i) => {
@@ -117,7 +117,7 @@ function routerProduct(product: MatVec, router: Tensor): { bindings: readonly Bi
     ${begin}
     ${rest}
     let total = lane_sum(${isOne ? "dots" : `${product.sumType}(${["dots", ...zeros].join(", ")})`}, thread)${isOne ? "" : ".x"};
-    if (lane == 0u && e < ${experts}u) { logits[e] = total * inverse_0 + bias; }
+    if (lane == 0u && e < ${experts}u) { logits[e] = total * inverse + bias; }
   }`,
   };
 }

@@ -33,7 +33,7 @@ const random = ({
       u: columns(uz, 0, inner),
       z: columns(uz, inner, 2 * inner),
       x: await make.random([capacity, hidden], { deviation: 3 }),
-      norm: await make.random([hidden]),
+      norm: capacity === 1 ? await make.random([hidden]) : undefined,
       weights: await make.random([2 * inner, hidden], { dtype, deviation: 0.1 }),
       bias: bias ? await make.random([2 * inner]) : undefined,
       conv: await make.random([inner, taps]),

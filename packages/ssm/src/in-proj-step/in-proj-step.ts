@@ -7,7 +7,7 @@
  * and state[t] moves on by one input. Each token belongs to a sequence of its own, with the state in its row. For prompts, where
  * tokens follow each other, the same is done by `linear` and `causal-conv`.
  */
-import { expectOperand } from "@blackmamba/kernels";
+import { expectOperand, MAX_WHOLE_VECTOR } from "@blackmamba/kernels";
 import { defineKernel, ShapeError, type Tensor } from "@blackmamba/tensor";
 import { inProjStepCpu, inProjStepReference } from "./in-proj-step.reference.ts";
 import { inProjStepWasm } from "./in-proj-step.wasm.ts";
@@ -21,8 +21,8 @@ export type InProjStepOperands = {
   readonly z: Tensor;
   /** f32 [tokens, hidden] */
   readonly x: Tensor;
-  /** f32 [hidden]: the norm's weight */
-  readonly norm: Tensor;
+  /** f32 [hidden]: the norm's weight, for a single token of at most 3584 elements; left out where x is normalised */
+  readonly norm?: Tensor | undefined;
   /** [2 · inner, hidden], any float type */
   readonly weights: Tensor;
   /** f32 [2 · inner] */
@@ -55,6 +55,12 @@ export const inProjStep = defineKernel<InProjStepOperands, InProjStepParams>({
     expectOperand("in-proj-step", "conv", conv, ["f32"], [inner, undefined]);
     expectOperand("in-proj-step", "convBias", convBias, ["f32"], [inner]);
     expectOperand("in-proj-step", "state", state, ["f32"], [undefined, taps - 1, inner]);
+    if (norm && (tokens > 1 || hidden > MAX_WHOLE_VECTOR)) {
+      throw new ShapeError(
+        `in-proj-step: operand norm: expected one token of at most ${MAX_WHOLE_VECTOR} elements, found ${tokens} of ${hidden}; ` +
+          "normalise beforehand",
+      );
+    }
     const slots = state?.shape[0] ?? 0;
     if (taps > 1 && slots < tokens) {
       throw new ShapeError(

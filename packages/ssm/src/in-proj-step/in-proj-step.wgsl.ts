@@ -16,7 +16,7 @@ export function inProjStepShader(
   const kept = taps - 1;
   const tileTokens = matVecTokens(capacity, traits);
   const product = matVec(
-    { x, weights, norm: { weight: norm, epsilon } },
+    { x, weights, norm: norm && { weight: norm, epsilon } },
     { outputs: inner, paired: true, tileTokens, tiles: (tokens) => Math.ceil(Math.min(tokens, capacity) / tileTokens) },
     traits,
   );

@@ -13,7 +13,7 @@ export function scanStepShader(operands: ScanStepOperands, _: unknown, traits: A
   const [capacity, inner] = u.shape;
   const states = A.shape[1];
   const dtRank = lowRank.shape[1];
-  const lanes = scanLanes(states, traits);
+  const lanes = scanLanes(states, capacity, traits);
   const channels = WORKGROUP_SIZE / lanes;
   const addUp = laneSum(traits, { lanes, workgroupSize: WORKGROUP_SIZE, type: "f32" });
   const projection = loader("dt_proj", dtProj);
