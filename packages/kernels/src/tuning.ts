@@ -33,9 +33,6 @@ export interface MatVecSizes {
 /** Rows shorter than so many chunks per lane leave lanes idle. */
 const MIN_CHUNKS_PER_LANE = 2;
 
-/** How much longer the last lane's part of a row may be than an even share, for that many lanes to be worth it. */
-const MAX_UNEVENNESS = 1.12;
-
 /** Threads of a workgroup that a GPU wastes nothing of: the largest subgroup that is common. */
 const SUBGROUP = 32;
 
@@ -45,21 +42,25 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
   // An emulated GPU runs lanes one after another, and barriers cost dearly: one lane takes a whole row.
   if (traits.software) return { lanes: 1, outputs: 1, groups: 64, chunkElements: 32 };
   // Vectors that lanes read from a buffer, a chunk apart, want narrow chunks; those in workgroup memory lie as they are read.
-  const chunkElements = tokens > 1 ? 4 : isNormed ? 32 : 8;
+  const chunkElements = isNormed || tokens > 1 || dtype === "q4_0" ? 8 : 4;
   const chunks = Math.ceil(inputs / Math.max(NARROWEST_CHUNK[dtype], Math.min(chunkElements, WIDEST_CHUNK[dtype])));
   const shape = (most: number, results: number, groups: number): MatVecShape => {
-    const lanes = fitting(most, chunks);
-    return { lanes, outputs: results, groups: Math.max(groups, SUBGROUP / lanes), chunkElements };
+    // So many lanes, or as many as have enough to do.
+    let lanes = most;
+    while (lanes > 1 && (chunks < lanes * MIN_CHUNKS_PER_LANE || lanes > traits.maxWorkgroupSize)) lanes /= 2;
+    const fitting = Math.min(Math.max(groups, SUBGROUP / lanes), Math.floor(traits.maxWorkgroupSize / lanes));
+    return { lanes, outputs: results, groups: fitting, chunkElements };
   };
-  if (tokens > 1) return shape(32, Math.max(1, 4 / rowsPerOutput), 4);
-  // Few rows: many lanes to each, or most of the GPU stays idle.
-  if (outputs <= 512) return shape(256, 1, 1);
-  if (outputs <= 2048) {
-    const unevenness = (Math.ceil(chunks / 128) * 128) / chunks;
-    return unevenness <= MAX_UNEVENNESS ? shape(128, 1, 2) : shape(32, 1, 1);
+  if (tokens > 1) {
+    if (outputs <= 512) return shape(64, 1, 4);
+    if (rowsPerOutput === 2) return shape(16, 2, 8);
+    return outputs <= 16_384 ? shape(32, 4, 4) : shape(16, 4, 16);
   }
+  // Few rows: many lanes to each, or most of the GPU stays idle.
+  if (outputs <= 512) return shape(256, 1, 2);
+  if (outputs <= 2048) return shape(128, 1, 2);
   if (outputs <= 16_384) return shape(32, 1, 8);
-  return shape(32, 2, 1);
+  return dtype === "q8_0" ? shape(16, 2, 2) : shape(32, 2, 1);
 }
 
 /** The fewest elements that a chunk may have. */
@@ -67,13 +68,6 @@ const NARROWEST_CHUNK: Readonly<Record<DType, number>> = { f32: 4, u32: 4, f16: 
 
 /** Elements of 16 bytes. */
 const WIDEST_CHUNK: Readonly<Record<DType, number>> = { f32: 4, u32: 4, f16: 8, bf16: 8, q8_0: 16, q4_0: 32 };
-
-/** So many lanes, or as many as have enough to do. */
-function fitting(lanes: number, chunks: number): number {
-  let fewer = lanes;
-  while (fewer > 1 && chunks < fewer * MIN_CHUNKS_PER_LANE) fewer /= 2;
-  return fewer;
-}
 
 /** Vectors of so many elements fit into workgroup memory on every adapter, with room for what else is kept there. */
 export const MAX_WHOLE_VECTOR = 3584;

@@ -35,6 +35,7 @@ fn main(${MAT_VEC_PARAMETERS}) {
   let end = tile.end;
   let matrix = tile.matrix;
   if (start >= end) { return; }
+  let lane = thread % ${product.shape.lanes}u;
   ${product.begin}
   ${product.stage}
   ${product.rest}

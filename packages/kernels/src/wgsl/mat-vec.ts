@@ -55,7 +55,7 @@ export interface MatVec {
   readonly shape: MatVecShape;
   /**
    * Statements of `main` in three parts. `stage` makes the vectors ready; it needs `start: u32` and `end: u32`, the tile's
-   * positions, and `fn token_at(position: u32) -> u32`. `begin` loads the first weights; it needs `matrix: u32`. `rest` needs both
+   * positions, and `fn token_at(position: u32) -> u32`. `begin` loads the first weights; it needs `matrix: u32` and `lane: u32`. `rest` needs both
    * others before it, in any order. For each result they call
    *
    * - `fn prepare(token: u32, matrix: u32, output: u32) -> Prepared`, before the sums are made: what finishing a result needs to
@@ -161,8 +161,7 @@ fn dot_add(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
 }`,
     stage: `${tile.map((t) => `let token_${t} = token_at(min(start + ${t}u, end - 1u));`).join("\n  ")}
   ${vectors.stage}`,
-    begin: `let lane = thread % ${lanes}u;
-  let first = ((workgroup_id.x + workgroup_id.z * num_workgroups.x) * ${groups}u + thread / ${lanes}u) * ${shape.outputs}u;
+    begin: `let first = ((workgroup_id.x + workgroup_id.z * num_workgroups.x) * ${groups}u + thread / ${lanes}u) * ${shape.outputs}u;
   ${rows.map((r) => `let row_${r} = ${rowOf(r)};`).join("\n  ")}
   ${results.before}
   ${product.begin}`,

@@ -56,8 +56,10 @@ ${product.code}
 fn main(${MAT_VEC_PARAMETERS}) {
   let start = 0u;
   let end = 1u;
+  // What does not depend on the vector is on its way before it is there.
+  ${routing.begin}
   ${product.stage}
-  ${routing.body}
+  ${routing.rest}
   workgroupBarrier();
   // Gates are compared, not logits: two logits may share a gate once it is rounded, and then the first expert is taken.
   ${gating === "softmax" ? "let total = gate_total();" : ""}
@@ -87,7 +89,10 @@ fn main(${MAT_VEC_PARAMETERS}) {
 }
 
 /** The router's rows times the vector in workgroup memory, by the same lanes as the matrix's. */
-function routerProduct(product: MatVec, router: Tensor): { bindings: readonly Binding[]; code: string; body: string } {
+function routerProduct(
+  product: MatVec,
+  router: Tensor,
+): { bindings: readonly Binding[]; code: string; begin: string; rest: string } {
   const [experts = 1, hidden = 1] = router.shape;
   const { lanes, groups } = product.shape;
   const w = chunkLoader("router", router);
@@ -103,21 +108,32 @@ function routerProduct(product: MatVec, router: Tensor): { bindings: readonly Bi
       return `dots += ${w.scale ? `${w.scale(`router${suffix}`)} * ${dot}` : dot};`;
     },
   });
-  const isOne = product.sumWidth === 1;
   const zeros = Array<string>(product.sumWidth - 1).fill("0.0");
+  const total =
+    product.sumWidth === 1
+      ? "lane_sum(dots, thread)"
+      : `lane_sum(${product.sumType}(${["dots", ...zeros].join(", ")}), thread).x`;
+  // As many experts at a time as there are groups of lanes.
+  const rounds = Math.ceil(experts / groups);
+  const row = (round: string) => `let e = ${round} * ${groups}u + thread / ${lanes}u;
+    let router_row = min(e, ${experts - 1}u);
+    let bias = router_bias[router_row];
+    ${begin}`;
+  const sum = `var dots = 0.0;
+    ${rest}
+    let logit = ${total} * inverse + bias;
+    if (lane == 0u && e < ${experts}u) { logits[e] = logit; }`;
   return {
     bindings: w.bindings,
     code: w.code,
-    body: `for (var round = 0u; round < ${Math.ceil(experts / groups)}u; round++) {
-    let lane = thread % ${lanes}u;
-    let e = round * ${groups}u + thread / ${lanes}u;
-    let router_row = min(e, ${experts - 1}u);
-    let bias = router_bias[router_row];
-    var dots = 0.0;
-    ${begin}
-    ${rest}
-    let total = lane_sum(${isOne ? "dots" : `${product.sumType}(${["dots", ...zeros].join(", ")})`}, thread)${isOne ? "" : ".x"};
-    if (lane == 0u && e < ${experts}u) { logits[e] = total * inverse + bias; }
+    begin: `let lane = thread % ${lanes}u;
+  ${rounds === 1 ? row("0u") : ""}`,
+    rest:
+      rounds === 1
+        ? sum
+        : `for (var round = 0u; round < ${rounds}u; round++) {
+    ${row("round")}
+    ${sum}
   }`,
   };
 }

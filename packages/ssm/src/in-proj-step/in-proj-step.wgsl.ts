@@ -64,6 +64,7 @@ fn main(${MAT_VEC_PARAMETERS}) {
   let start = workgroup_id.y * ${tileTokens}u;
   let end = min(start + ${tileTokens}u, min(run.tokens, ${capacity}u));
   if (start >= end) { return; }
+  let lane = thread % ${product.shape.lanes}u;
   ${product.begin}
   ${product.stage}
   ${product.rest}
