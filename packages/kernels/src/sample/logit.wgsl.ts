@@ -21,16 +21,20 @@ export function logitBindings({ logits, settings, seen }: LogitTensors): Binding
   ];
 }
 
-/** `fn logit(row: u32, id: u32) -> f32`, `fn keyOf(value: f32) -> u32` and `fn isNumber(row: u32, id: u32) -> bool`. */
+/**
+ * `fn bitsOf(row: u32, id: u32) -> u32`, the model's logit; `fn isNumber(bits: u32) -> bool`;
+ * `fn penalized(row: u32, id: u32, bits: u32) -> f32`, the logit that is sampled; `fn logit(row: u32, id: u32) -> f32`, the same
+ * in one; `fn keyOf(value: f32) -> u32`.
+ */
 export function logitCode({ logits, seen }: LogitTensors): string {
   const vocab = logits.shape[1] as number;
   const width = seenWidth(vocab);
-  return `fn isNumber(row: u32, id: u32) -> bool {
-  return (logits[row * ${vocab}u + id] & 0x7fffffffu) <= 0x7f800000u;
-}
+  return `fn bitsOf(row: u32, id: u32) -> u32 { return logits[row * ${vocab}u + id]; }
 
-fn logit(row: u32, id: u32) -> f32 {
-  let value = bitcast<f32>(logits[row * ${vocab}u + id]);
+fn isNumber(bits: u32) -> bool { return (bits & 0x7fffffffu) <= 0x7f800000u; }
+
+fn penalized(row: u32, id: u32, bits: u32) -> f32 {
+  let value = bitcast<f32>(bits);
   ${
     seen
       ? `if (((seen[row * ${width}u + id / 32u] >> (id % 32u)) & 1u) == 1u) {
@@ -41,6 +45,8 @@ fn logit(row: u32, id: u32) -> f32 {
   }
   return value;
 }
+
+fn logit(row: u32, id: u32) -> f32 { return penalized(row, id, bitsOf(row, id)); }
 
 fn keyOf(value: f32) -> u32 {
   var bits = bitcast<u32>(value);

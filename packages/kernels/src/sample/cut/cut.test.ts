@@ -107,6 +107,24 @@ testKernel(sampleCut, [
   // A vocabulary for which masses have fewer bits.
   random(70001, [{ topP: 0.9 }, { topK: 300, topP: 0.3 }, {}]),
   random(1013, [{ topK: 100 }, { topP: 0.5 }, { topK: 700, topP: 0.4 }], { levels: 5, name: " of 5 values" }),
+  {
+    // The first bins are so wide that the one with the cut has more ids than are listed.
+    ...random(4000, [{ topK: 700 }, { topP: 0.4 }, { topK: 3000, topP: 0.6 }], { name: ", one of them impossible" }),
+    operands: async (make) => ({
+      cut: await make.poison([3, CUT_WIDTH], "u32"),
+      logits: await make.of(
+        Array.from({ length: 12000 }, (_, i) =>
+          i % 4000 === 7 ? Number.NEGATIVE_INFINITY : ((i * 7919) % 65537) / 65537,
+        ),
+        [3, 4000],
+      ),
+      settings: await make.of(
+        settingsOf([{ topK: 700 }, { topP: 0.4 }, { topK: 3000, topP: 0.6 }]),
+        [3, SETTINGS_WIDTH],
+        "u32",
+      ),
+    }),
+  },
   random(5000, [{ topK: 1234 }, { topP: 0.37 }], { levels: 1, name: ", all equal" }),
   random(600, [{ topK: 100 }, { topP: 0.7 }], { deviation: 1e-6, name: ", nearly equal" }),
   random(600, [{ topK: 100 }, { topP: 0.7 }], { deviation: 1e6, name: ", far apart" }),

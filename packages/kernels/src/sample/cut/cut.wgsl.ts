@@ -3,7 +3,8 @@
  * the bin that the cut is in, and goes on with that one until nothing is left to tell apart.
  *
  * The first bins are of equal width in the logit, as logits are spread over these; in bits they crowd, and lanes would wait
- * for each other at a few bins. The next are of the keys of those in the one bin, and last, among equal logits, of ids.
+ * for each other at a few bins. The ids in the one bin are then listed, if they are not too many. The next bins are of their
+ * keys, and last, among equal logits, of ids.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../../dispatch.ts";
@@ -11,11 +12,34 @@ import { logitBindings, logitCode, setting, settingWord } from "../logit.wgsl.ts
 import { MULTIPLY_HIGH } from "../noise.wgsl.ts";
 import { CUT, CUT_WIDTH, massHalfBits, type SampleCutOperands } from "./cut.ts";
 
+/** Logits that a lane asks for before it looks at the first: one workgroup alone has little else to hide latency with. */
+const AHEAD = 8;
+
+/** Ids in the bin with the cut that are remembered, so that no more need be looked at; usually there are a few dozen. */
+const LISTED = 1024;
+
 /** Bins are added up in groups of 16 by as many lanes, and the groups by one. */
 const BIN_BITS = 9;
 const BINS = 2 ** BIN_BITS;
 const GROUP = 16;
 const GROUPS = BINS / GROUP;
+
+/** What is done with each id, in the words of the shader below. */
+const INTO_BINS =
+  "if (isUpTo(before, keyOf(value), id)) { put(firstBin(value, scale), amountOf(row, value, scale.largest, isMass)); }";
+const ONTO_LIST = `let key = keyOf(value);
+      if (firstBin(value, scale) == first.bin && isUpTo(before, key, id)) {
+        lowest = min(lowest, key);
+        highest = max(highest, key);
+        let place = atomicAdd(&listed, 1u);
+        if (place < ${LISTED}u) { list[place] = vec2<u32>(key, id); }
+      }`;
+const KEYS_INTO_BINS = `if (key >= search.lowKey && key <= search.highKey) {
+        put((search.highKey - key) >> shift, amountOf(row, floatOf(key), scale.largest, isMass));
+      }`;
+const IDS_INTO_BINS = `if (key == lastKey && id >= search.lowId && id <= search.highId) {
+        put((id - search.lowId) >> shift, amount);
+      }`;
 
 export function sampleCutShader(
   operands: SampleCutOperands,
@@ -26,6 +50,36 @@ export function sampleCutShader(
   const half = massHalfBits(vocab);
   // An emulated GPU runs lanes one after another.
   const lanes = software ? 1 : Math.min(maxWorkgroupSize, 1024);
+  const ahead = software ? 1 : AHEAD;
+
+  // WGSL that goes through all ids of the row, with their `id` and `value`.
+  const eachId = (body: string) => {
+    const turns = Array.from({ length: ahead }, (_, turn) => turn);
+    const load = (turn: number) => `let value${turn} = logit(row, min(base + ${turn * lanes}u, ${vocab - 1}u));`;
+    const look = (turn: number) => `{
+      let id = base + ${turn * lanes}u;
+      let value = value${turn};
+      if (id < ${vocab}u) { ${body} }
+    }`;
+    return `for (var base = thread; base < ${vocab}u; base += ${lanes * ahead}u) {
+    ${turns.map(load).join("\n    ")}
+    ${turns.map(look).join("\n    ")}
+  }`;
+  };
+  // The same for those in the bin of the search, with their `id` and `key`.
+  const eachInBin = (body: string) => `if (search.isListed) {
+    for (var i = thread; i < search.count; i += ${lanes}u) {
+      let key = list[i].x;
+      let id = list[i].y;
+      ${body}
+    }
+  } else {
+    for (var id = thread; id < ${vocab}u; id += ${lanes}u) {
+      let value = logit(row, id);
+      let key = keyOf(value);
+      if (isUpTo(before, key, id) && firstBin(value, scale) == search.bin) { ${body} }
+    }
+  }`;
   return {
     bindings: [
       { name: "cuts", tensor: operands.cut, access: "read_write", type: "array<u32>" },
@@ -60,6 +114,9 @@ fn partOf(a: Wide, share: u32) -> Wide {
 struct Search {
   // The ids are those of this first bin, with a key in [lowKey, highKey] and an id in [lowId, highId].
   bin: u32,
+  // How many there are in the bin, and whether all of them are listed.
+  count: u32,
+  isListed: bool,
   lowKey: u32,
   highKey: u32,
   lowId: u32,
@@ -82,7 +139,11 @@ var<workgroup> groups: array<Wide, ${GROUPS}>;
 var<workgroup> found: Found;
 var<workgroup> least: atomic<u32>;
 var<workgroup> most: atomic<u32>;
-var<workgroup> keys: vec2<u32>;
+var<workgroup> extremes: vec2<u32>;
+// Key and id of those in the bin with the cut, and how many they are.
+var<workgroup> list: array<vec2<u32>, ${LISTED}>;
+var<workgroup> listed: atomic<u32>;
+var<workgroup> listedCount: u32;
 
 // The bin with the cut, how much is needed of it and how much it holds.
 struct Found { bin: u32, needed: Wide, total: Wide }
@@ -153,52 +214,50 @@ fn amountOf(row: u32, value: f32, largest: f32, isMass: bool) -> u32 {
   return u32(exp((value - largest) * ${setting("inverseTemperature")}) * ${2 ** (2 * half - 1)}.0);
 }
 
-// The last id that is left of those up to \`before\`.
-fn cut(row: u32, scale: Scale, before: Last, isMass: bool, thread: u32) -> Last {
-  let count = ${settingWord("topK")};
-  let share = ${settingWord("topP")};
+// Whether an id is among those up to the last.
+fn isUpTo(last: Last, key: u32, id: u32) -> bool {
+  return key > last.key || (key == last.key && id <= last.id);
+}
 
-  clearBins(thread);
-  for (var id = thread; id < ${vocab}u; id += ${lanes}u) {
-    let value = logit(row, id);
-    let key = keyOf(value);
-    if (key < before.key || (key == before.key && id > before.id)) { continue; }
-    put(firstBin(value, scale), amountOf(row, value, scale.largest, isMass));
-  }
-  let first = find(Wide(count, 0u), share, isMass, thread);
-  var search = Search(first.bin, 0u, 0u, 0u, ${vocab - 1}u, first.needed, first.total);
-
+fn clearExtremes(thread: u32) {
   if (thread == 0u) {
     atomicStore(&least, 0xffffffffu);
     atomicStore(&most, 0u);
+    atomicStore(&listed, 0u);
   }
   workgroupBarrier();
-  var lowest = 0xffffffffu;
-  var highest = 0u;
-  for (var id = thread; id < ${vocab}u; id += ${lanes}u) {
-    let value = logit(row, id);
-    if (firstBin(value, scale) != search.bin) { continue; }
-    lowest = min(lowest, keyOf(value));
-    highest = max(highest, keyOf(value));
-  }
+}
+
+// The least and the largest of the keys that lanes have seen.
+fn findExtremes(lowest: u32, highest: u32, thread: u32) -> vec2<u32> {
   atomicMin(&least, lowest);
   atomicMax(&most, highest);
   workgroupBarrier();
-  if (thread == 0u) { keys = vec2<u32>(max(atomicLoad(&least), before.key), atomicLoad(&most)); }
-  let range = workgroupUniformLoad(&keys);
-  search.lowKey = range.x;
-  search.highKey = range.y;
+  if (thread == 0u) { extremes = vec2<u32>(atomicLoad(&least), atomicLoad(&most)); }
+  return workgroupUniformLoad(&extremes);
+}
+
+// The last id that is left of those up to one.
+fn cut(row: u32, scale: Scale, before: Last, isMass: bool, thread: u32) -> Last {
+  clearBins(thread);
+  ${eachId(INTO_BINS)}
+  let first = find(Wide(${settingWord("topK")}, 0u), ${settingWord("topP")}, isMass, thread);
+
+  clearExtremes(thread);
+  var lowest = 0xffffffffu;
+  var highest = 0u;
+  ${eachId(ONTO_LIST)}
+  let range = findExtremes(lowest, highest, thread);
+  if (thread == 0u) { listedCount = atomicLoad(&listed); }
+  let count = workgroupUniformLoad(&listedCount);
+  var search = Search(
+    first.bin, count, count <= ${LISTED}u, range.x, range.y, 0u, ${vocab - 1}u, first.needed, first.total,
+  );
 
   while (search.lowKey < search.highKey) {
     let shift = shiftFor(search.highKey - search.lowKey);
     clearBins(thread);
-    for (var id = thread; id < ${vocab}u; id += ${lanes}u) {
-      let value = logit(row, id);
-      let key = keyOf(value);
-      if (key < search.lowKey || key > search.highKey || firstBin(value, scale) != search.bin) { continue; }
-      if (key == before.key && id > before.id) { continue; }
-      put((search.highKey - key) >> shift, amountOf(row, value, scale.largest, isMass));
-    }
+    ${eachInBin(KEYS_INTO_BINS)}
     let part = find(search.needed, 0u, false, thread);
     search.highKey -= part.bin << shift;
     search.lowKey = max(search.lowKey, search.highKey - min(search.highKey, (1u << shift) - 1u));
@@ -206,47 +265,33 @@ fn cut(row: u32, scale: Scale, before: Last, isMass: bool, thread: u32) -> Last 
     search.total = part.total;
   }
 
-  let key = search.highKey;
-  let highestId = select(${vocab - 1}u, before.id, key == before.key);
-  let amount = amountOf(row, floatOf(key), scale.largest, isMass);
+  let lastKey = search.highKey;
+  let highestId = select(${vocab - 1}u, before.id, lastKey == before.key);
+  let amount = amountOf(row, floatOf(lastKey), scale.largest, isMass);
   // Where all of this logit are left, it does not matter which is the last.
-  if (isLess(subtract(search.total, Wide(amount, 0u)), search.needed)) { return Last(key, highestId); }
+  if (isLess(subtract(search.total, Wide(amount, 0u)), search.needed)) { return Last(lastKey, highestId); }
   search.highId = highestId;
   while (search.lowId < search.highId) {
     let shift = shiftFor(search.highId - search.lowId);
     clearBins(thread);
-    for (var id = search.lowId + thread; id <= search.highId; id += ${lanes}u) {
-      if (keyOf(logit(row, id)) == key) { put((id - search.lowId) >> shift, amount); }
-    }
+    ${eachInBin(IDS_INTO_BINS)}
     let part = find(search.needed, 0u, false, thread);
     search.lowId += part.bin << shift;
     search.highId = min(search.highId, search.lowId + (1u << shift) - 1u);
     search.needed = part.needed;
   }
-  return Last(key, search.highId);
+  return Last(lastKey, search.highId);
 }
 
 @compute @workgroup_size(${lanes})
 fn main(${MAIN_PARAMETERS}) {
   let row = ${WORKGROUP_INDEX};
   if (row >= run.tokens) { return; }
-  if (thread == 0u) {
-    atomicStore(&least, 0xffffffffu);
-    atomicStore(&most, 0u);
-  }
-  workgroupBarrier();
+  clearExtremes(thread);
   var lowest = 0xffffffffu;
   var highest = 0u;
-  for (var id = thread; id < ${vocab}u; id += ${lanes}u) {
-    let key = keyOf(logit(row, id));
-    lowest = min(lowest, key);
-    highest = max(highest, key);
-  }
-  atomicMin(&least, lowest);
-  atomicMax(&most, highest);
-  workgroupBarrier();
-  if (thread == 0u) { keys = vec2<u32>(atomicLoad(&least), atomicLoad(&most)); }
-  let range = workgroupUniformLoad(&keys);
+  ${eachId("lowest = min(lowest, keyOf(value)); highest = max(highest, keyOf(value));")}
+  let range = findExtremes(lowest, highest, thread);
 
   // Ids that cannot be drawn have a logit of −∞, which must not make all others fall into one bin.
   let largest = floatOf(range.y);
