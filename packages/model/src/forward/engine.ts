@@ -13,9 +13,9 @@ import { createLayerStates, type LayerStates, stateTensors } from "./state.ts";
 
 /**
  * Tokens of a prompt that are computed together: enough for each expert to have some, and so few that the largest published
- * model's intermediate results take 30 MB.
+ * model's intermediate results take 47 MiB.
  */
-export const PREFILL_CHUNK = 256;
+export const PREFILL_CHUNK = 512;
 
 /** Memory for the logits of many tokens at once; with the largest vocabulary (50,304) that is 166 tokens. */
 const MAX_LOGITS_BYTE_LENGTH = 32 << 20;
