@@ -11,7 +11,7 @@ import { MAX_RUN_STEPS } from "../forward/slots.ts";
  */
 const RUN_MS = 12;
 
-/** Runs that the time of a step is taken from: the end of one may be noticed late, and that of the next at once. */
+/** Runs that the time of a step is taken from: the end of one may be noticed late, and that of the next at the same time. */
 const RUNS_MEASURED = 4;
 
 /** How much longer a run may be than the one before: a first measurement is a rough one. */
@@ -35,16 +35,16 @@ export function createPace({ kind, software }: Pick<Device, "kind" | "software">
   if (kind === "cpu") return { depth: 1, steps: () => 1, note: () => {}, noteOther: () => {} };
   let size = 1;
   let doneBefore = 0;
-  let runs: { readonly steps: number; readonly durationMs: number }[] = [];
+  let stepsMs: number[] = [];
   return {
     depth: software ? 1 : 2,
     steps: (left) => Math.min(size, left),
     note(steps, queued, done) {
       // A run begins when it is queued, or when the one before is done.
-      runs = [...runs, { steps, durationMs: done - Math.max(queued, doneBefore) }].slice(-RUNS_MEASURED);
+      stepsMs = [...stepsMs, (done - Math.max(queued, doneBefore)) / steps].slice(-RUNS_MEASURED);
       doneBefore = done;
-      const durationMs = runs.reduce((sum, run) => sum + run.durationMs, 0);
-      const fitting = Math.floor((RUN_MS * runs.reduce((sum, run) => sum + run.steps, 0)) / durationMs);
+      // Two that are noticed together look like a slow one and one that took no time: the slow one counts.
+      const fitting = Math.floor(RUN_MS / Math.max(...stepsMs));
       size = Math.max(1, Math.min(fitting, size * MAX_GROWTH, MAX_RUN_STEPS));
     },
     noteOther(done) {

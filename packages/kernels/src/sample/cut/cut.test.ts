@@ -62,7 +62,7 @@ const random = (
 const logits = [0.1, 0.4, 0.2, 0.3].map((p) => Math.fround(Math.log(p)));
 const key = (id: number) => keyOf(Number(logits[id]));
 
-testKernel(sampleCut, [
+testKernel<SampleCutOperands, Record<never, never>>(sampleCut, [
   byHand("no cut", logits, {}, 0, 3),
   byHand("top-k", logits, { topK: 2 }, key(3), 3),
   byHand("top-k of more than there are", logits, { topK: 9 }, 0, 3),

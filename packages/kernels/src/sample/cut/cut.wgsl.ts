@@ -13,7 +13,7 @@ import { MULTIPLY_HIGH } from "../noise.wgsl.ts";
 import { CUT, CUT_WIDTH, massHalfBits, type SampleCutOperands } from "./cut.ts";
 
 /** Logits that a lane asks for before it looks at the first: one workgroup alone has little else to hide latency with. */
-const AHEAD = 8;
+const AHEAD = 4;
 
 /** Ids in the bin with the cut that are remembered, so that no more need be looked at; usually there are a few dozen. */
 const LISTED = 1024;
@@ -300,8 +300,13 @@ fn main(${MAIN_PARAMETERS}) {
   if (span > 1e-30) { scale.bins = ${BINS}.0 / span; }
 
   var last = Last(0u, ${vocab - 1}u);
-  if (${settingWord("topK")} < ${vocab}u) { last = cut(row, scale, last, false, thread); }
-  if (${settingWord("topP")} < 0xffffffffu) { last = cut(row, scale, last, true, thread); }
+  // First top-k, then top-p: in a loop, so that the function has one place where compilers put it.
+  for (var pass = 0u; pass < 2u; pass++) {
+    let isMass = pass == 1u;
+    if (select(${settingWord("topK")} < ${vocab}u, ${settingWord("topP")} < 0xffffffffu, isMass)) {
+      last = cut(row, scale, last, isMass, thread);
+    }
+  }
   if (thread == 0u) {
     cuts[row * ${CUT_WIDTH}u + ${CUT.key}u] = last.key;
     cuts[row * ${CUT_WIDTH}u + ${CUT.id}u] = last.id;

@@ -1,6 +1,6 @@
 /**
- * One workgroup per slice of a row. A lane takes pairs of neighbouring ids, which share a block of random words; then all
- * lanes find the best in a tree.
+ * One workgroup per slice of a row. A lane takes two neighbouring ids, which share a block of random words; then all lanes
+ * find the best in a tree.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../../dispatch.ts";
@@ -10,8 +10,6 @@ import { logitBindings, logitCode, setting, settingWord } from "../logit.wgsl.ts
 import { NOISE } from "../noise.wgsl.ts";
 import { type SampleSlicesOperands, type SampleSlicesParams, SLICE } from "./slices.ts";
 
-const LANES = 64;
-
 export function sampleSlicesShader(
   operands: SampleSlicesOperands,
   { noise }: SampleSlicesParams,
@@ -19,11 +17,8 @@ export function sampleSlicesShader(
 ): Shader {
   const { keys, ids, logits, steps, cut } = operands;
   const [vocab, slices] = [logits.shape[1] as number, keys.shape[1] as number];
-  // An emulated GPU runs lanes one after another. On a real one a few pairs to a lane, all asked for before the first is looked
-  // at, leave less to the tree than one pair would.
-  const lanes = software ? 1 : LANES;
-  const turns = Array.from({ length: software ? 1 : SLICE / 2 / LANES }, (_, turn) => turn);
-  const idOf = (turn: number, i: number) => `min(first + ${turn * lanes * 2 + i}u, ${vocab - 1}u)`;
+  // An emulated GPU runs lanes one after another. On a real one, more pairs to a lane and a smaller tree were slower.
+  const lanes = software ? 1 : SLICE / 2;
   return {
     bindings: [
       { name: "keys", tensor: keys, access: "read_write", type: "array<u32>" },
@@ -46,14 +41,14 @@ fn better(a: Best, b: Best) -> Best {
 }
 
 // The better of two neighbouring ids, of those before the end of the slice.
-fn bestOf(row: u32, first: u32, bits: vec2<u32>, end: u32) -> Best {
+fn bestOf(row: u32, first: u32, end: u32) -> Best {
   var best = Best(0u, first);
-  if (first >= end) { return best; }
   ${noise ? `let words = philox(first / 2u, steps[row], ${settingWord("seed")});` : ""}
   for (var i = 0u; i < 2u && first + i < end; i++) {
     let id = first + i;
-    if (!isNumber(bits[i])) { return better(best, Best(${NAN_KEY}u, id)); }
-    let value = penalized(row, id, bits[i]);
+    let bits = bitsOf(row, id);
+    if (!isNumber(bits)) { return better(best, Best(${NAN_KEY}u, id)); }
+    let value = penalized(row, id, bits);
     ${cut ? "if (!isKept(row, value, id)) { continue; }" : ""}
     ${noise ? `let score = value * ${setting("inverseTemperature")} + gumbel(words[i]);` : "let score = value;"}
     best = better(best, Best(keyOf(score), id));
@@ -68,9 +63,8 @@ fn main(${MAIN_PARAMETERS}) {
   if (row >= run.tokens) { return; }
   var best = Best(0u, slice * ${SLICE}u);
   let end = min((slice + 1u) * ${SLICE}u, ${vocab}u);
-  for (var first = slice * ${SLICE}u + thread * 2u; first < end; first += ${lanes * 2 * turns.length}u) {
-    ${turns.map((turn) => `let bits${turn} = vec2<u32>(bitsOf(row, ${idOf(turn, 0)}), bitsOf(row, ${idOf(turn, 1)}));`).join("\n    ")}
-    ${turns.map((turn) => `best = better(best, bestOf(row, first + ${turn * lanes * 2}u, bits${turn}, end));`).join("\n    ")}
+  for (var first = slice * ${SLICE}u + thread * 2u; first < end; first += ${lanes * 2}u) {
+    best = better(best, bestOf(row, first, end));
   }
   partial[thread] = best;
   for (var half = ${Math.floor(lanes / 2)}u; half > 0u; half /= 2u) {
