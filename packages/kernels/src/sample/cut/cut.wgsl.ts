@@ -301,8 +301,8 @@ fn main(${MAIN_PARAMETERS}) {
 
   var last = Last(0u, ${vocab - 1}u);
   // First top-k, then top-p: in a loop, so that the function has one place where compilers put it.
-  for (var pass = 0u; pass < 2u; pass++) {
-    let isMass = pass == 1u;
+  for (var turn = 0u; turn < 2u; turn++) {
+    let isMass = turn == 1u;
     if (select(${settingWord("topK")} < ${vocab}u, ${settingWord("topP")} < 0xffffffffu, isMass)) {
       last = cut(row, scale, last, isMass, thread);
     }
