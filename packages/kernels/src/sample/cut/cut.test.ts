@@ -102,7 +102,7 @@ testKernel<SampleCutOperands, Record<never, never>>(sampleCut, [
     tokens: 2,
     expected: [[keyOf(3), 3, bitsOf(3), keyOf(-1.5), 3, bitsOf(3)]],
   },
-  random(1000, [{ topK: 1 }, { topK: 40 }, { topK: 999 }, { topP: 0.9 }, { topP: 0.999 }, { topK: 50, topP: 0.8 }]),
+  random(1013, [{ topK: 1 }, { topK: 40 }, { topK: 1012 }, { topP: 0.9 }, { topP: 0.999 }, { topK: 50, topP: 0.8 }]),
   random(50304, [{ topK: 40, topP: 0.95, temperature: 0.8 }, { topP: 0.5, temperature: 1.7 }, { topK: 25000 }]),
   // A vocabulary for which masses have fewer bits.
   random(70001, [{ topP: 0.9 }, { topK: 300, topP: 0.3 }, {}]),
@@ -125,7 +125,7 @@ testKernel<SampleCutOperands, Record<never, never>>(sampleCut, [
       ),
     }),
   },
-  random(5000, [{ topK: 1234 }, { topP: 0.37 }], { levels: 1, name: ", all equal" }),
-  random(600, [{ topK: 100 }, { topP: 0.7 }], { deviation: 1e-6, name: ", nearly equal" }),
-  random(600, [{ topK: 100 }, { topP: 0.7 }], { deviation: 1e6, name: ", far apart" }),
+  random(4000, [{ topK: 1234 }, { topP: 0.37 }], { levels: 1, name: ", all equal" }),
+  random(1013, [{ topK: 100 }, { topP: 0.7 }], { deviation: 1e-6, name: ", nearly equal" }),
+  random(1013, [{ topK: 100 }, { topP: 0.7 }], { deviation: 1e6, name: ", far apart" }),
 ]);
