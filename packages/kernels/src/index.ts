@@ -11,7 +11,7 @@ export { type LinearOperands, type LinearParams, linear, recordLinear } from "./
 export { DEFAULT_EPSILON } from "./linear/linear-sizes.ts";
 export { erf, gelu, sigmoid, silu, softplus } from "./math.ts";
 export { type NormOperands, type NormParams, norm } from "./norm/norm.ts";
-export { NAN_FLAG } from "./sample/pick/pick.ts";
+export { NAN_FLAG } from "./sample/pick/no-id.ts";
 export {
   createSampleScratch,
   createSampleState,

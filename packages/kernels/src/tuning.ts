@@ -42,7 +42,8 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
   // An emulated GPU runs lanes one after another, and barriers cost dearly: one lane takes a whole row.
   if (traits.software) return { lanes: 1, outputs: 1, groups: 64, chunkElements: 32 };
   // Vectors that lanes read from a buffer, a chunk apart, want narrow chunks; those in workgroup memory lie as they are read.
-  const chunkElements = isNormed || tokens > 1 || dtype === "q4_0" ? 8 : 4;
+  const isWide = isNormed || dtype === "q4_0" || (tokens > 1 && !(rowsPerOutput === 2 && tokens === 8));
+  const chunkElements = isWide ? 8 : 4;
   const chunks = Math.ceil(inputs / Math.max(NARROWEST_CHUNK[dtype], Math.min(chunkElements, WIDEST_CHUNK[dtype])));
   const shape = (most: number, results: number, groups: number): MatVecShape => {
     // So many lanes, or as many as have enough to do.
@@ -52,7 +53,7 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
     return { lanes, outputs: results, groups: fitting, chunkElements };
   };
   if (tokens > 1) {
-    if (outputs <= 512) return shape(64, 1, 4);
+    if (outputs <= 512) return shape(128, 1, 1);
     if (rowsPerOutput === 2) return shape(16, 2, 8);
     return outputs <= 16_384 ? shape(32, 4, 4) : shape(16, 4, 16);
   }
@@ -75,9 +76,14 @@ export const MAX_WHOLE_VECTOR = 3584;
 /** Up to so many tokens, rows are multiplied one by one with all of them; beyond, in tiles of rows and tokens. */
 export const MAX_MAT_VEC_TOKENS = 64;
 
-/** Tokens that one workgroup multiplies its rows with: as many as leave registers for the sums. */
-export function matVecTokens(capacity: number, { software }: AdapterTraits): number {
-  return software ? 1 : Math.min(8, 2 ** Math.ceil(Math.log2(capacity)));
+/**
+ * Tokens that one workgroup multiplies its rows with: as many as leave registers for the sums.
+ *
+ * @param matrices - of a stack, which tokens spread over: a tile is no larger than what falls to one of them
+ */
+export function matVecTokens(capacity: number, matrices: number, { software }: AdapterTraits): number {
+  const most = matrices > 1 ? 4 : 8;
+  return software ? 1 : Math.min(most, 2 ** Math.ceil(Math.log2(Math.ceil(capacity / matrices))));
 }
 
 /** Threads that share a channel of the state-space model, each with some of its states; a power of two. */

@@ -12,8 +12,8 @@ import { tiles } from "./tiles.wgsl.ts";
 
 export function gemv(operands: LinearOperands, params: LinearParams, traits: AdapterTraits): Shader {
   const { x, weights, norm } = operands;
-  const { outputs, paired } = linearSizes(operands);
-  const tileTokens = matVecTokens(operands.out.shape[0], traits);
+  const { outputs, paired, experts } = linearSizes(operands);
+  const tileTokens = matVecTokens(operands.out.shape[0], experts, traits);
   const tokenTiles = tiles(operands, params, tileTokens);
   const product = matVec(
     { x, weights, norm: norm && { weight: norm, epsilon: params.epsilon ?? DEFAULT_EPSILON } },

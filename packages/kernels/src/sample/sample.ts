@@ -4,11 +4,13 @@
  * `settings` at every run.
  */
 import type { Program, Tensor, TensorAllocator } from "@blackmamba/tensor";
-import { CUT_WIDTH, sampleCut } from "./cut/cut.ts";
+import { sampleCut } from "./cut/cut.ts";
+import { CUT_WIDTH } from "./cut/cut-words.ts";
 import { seenWidth } from "./logit.ts";
 import { samplePick } from "./pick/pick.ts";
 import { type SampleSettings, SETTINGS_WIDTH } from "./settings.ts";
-import { sampleSlices, sliceCount } from "./slices/slices.ts";
+import { sliceCount } from "./slices/slice-count.ts";
+import { sampleSlices } from "./slices/slices.ts";
 
 /** What a recorded sampler does. */
 export interface SampleKind {

@@ -14,7 +14,7 @@ export function inProjStepShader(
   const [capacity, inner] = u.shape;
   const taps = conv.shape[1];
   const kept = taps - 1;
-  const tileTokens = matVecTokens(capacity, traits);
+  const tileTokens = matVecTokens(capacity, 1, traits);
   const product = matVec(
     { x, weights, norm: norm && { weight: norm, epsilon } },
     { outputs: inner, paired: true, tileTokens, tiles: (tokens) => Math.ceil(Math.min(tokens, capacity) / tileTokens) },

@@ -6,7 +6,8 @@ import { type HostOperands, u32 } from "@blackmamba/tensor";
 import { NAN_KEY } from "../key.ts";
 import { penalizedRow } from "../logit.ts";
 import { decodeSettings } from "../settings.ts";
-import { CUT, CUT_WIDTH, massHalfBits, type SampleCutOperands } from "./cut.ts";
+import type { SampleCutOperands } from "./cut.ts";
+import { CUT, CUT_WIDTH, massHalfBits } from "./cut-words.ts";
 
 /** More than any id. Key and id of one number: with 32 bits of key it stays exact. */
 const IDS = 2 ** 21;

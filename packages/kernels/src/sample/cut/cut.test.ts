@@ -1,7 +1,8 @@
 import { type KernelCase, testKernel } from "@blackmamba/testing";
 import { keyOf } from "../key.ts";
 import { encodeSettings, type SampleSettings, SETTINGS_WIDTH } from "../settings.ts";
-import { CUT_WIDTH, type SampleCutOperands, sampleCut } from "./cut.ts";
+import { type SampleCutOperands, sampleCut } from "./cut.ts";
+import { CUT_WIDTH } from "./cut-words.ts";
 
 type Case = KernelCase<SampleCutOperands, Record<never, never>>;
 

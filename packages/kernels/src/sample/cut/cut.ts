@@ -16,12 +16,7 @@ import { SETTINGS_WIDTH } from "../settings.ts";
 import { sampleCutCpu } from "./cut.cpu.ts";
 import { sampleCutReference } from "./cut.reference.ts";
 import { sampleCutShader } from "./cut.wgsl.ts";
-
-/** Words of a cut: the key and the id of the last that top-k and top-p leave, and the bits of the largest logit. */
-export const CUT_WIDTH = 3;
-
-/** Where each word of a cut is. */
-export const CUT = { key: 0, id: 1, largest: 2 } as const;
+import { CUT_WIDTH } from "./cut-words.ts";
 
 /** Operands of {@link sampleCut}. */
 export type SampleCutOperands = {
@@ -54,10 +49,3 @@ export const sampleCut = defineKernel<SampleCutOperands>({
   reference: sampleCutReference,
   cpu: sampleCutCpu,
 });
-
-/**
- * Bits of half a mass: masses have twice as many, and the sums of both halves over a whole vocabulary stay below 2^32.
- */
-export function massHalfBits(vocab: number): number {
-  return Math.min(16, 32 - Math.ceil(Math.log2(vocab)));
-}

@@ -10,7 +10,8 @@ import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../../dispatch.ts";
 import { logitBindings, logitCode, setting, settingWord } from "../logit.wgsl.ts";
 import { MULTIPLY_HIGH } from "../noise.wgsl.ts";
-import { CUT, CUT_WIDTH, massHalfBits, type SampleCutOperands } from "./cut.ts";
+import type { SampleCutOperands } from "./cut.ts";
+import { CUT, CUT_WIDTH, massHalfBits } from "./cut-words.ts";
 
 /** Logits that a lane asks for before it looks at the first: one workgroup alone has little else to hide latency with. */
 const AHEAD = 4;

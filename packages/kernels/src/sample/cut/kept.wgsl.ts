@@ -3,7 +3,7 @@
  */
 import type { Binding, Tensor } from "@blackmamba/tensor";
 import { setting } from "../logit.wgsl.ts";
-import { CUT, CUT_WIDTH } from "./cut.ts";
+import { CUT, CUT_WIDTH } from "./cut-words.ts";
 
 /** The binding for {@link KEPT}. */
 export function keptBinding(cut: Tensor): Binding {

@@ -3,7 +3,8 @@
  */
 import { type HostOperands, u32 } from "@blackmamba/tensor";
 import { NAN_KEY } from "../key.ts";
-import { NAN_FLAG, NO_ID, type SamplePickOperands } from "./pick.ts";
+import { NAN_FLAG, NO_ID } from "./no-id.ts";
+import type { SamplePickOperands } from "./pick.ts";
 
 export function samplePickReference(operands: HostOperands<SamplePickOperands>, _: unknown, tokens: number): void {
   const [keys, ids, next] = [u32(operands.keys), u32(operands.ids), u32(operands.next)];

@@ -1,6 +1,7 @@
 import { type KernelCase, testKernel } from "@blackmamba/testing";
 import { NAN_KEY } from "../key.ts";
-import { NAN_FLAG, NO_ID, type SamplePickOperands, samplePick } from "./pick.ts";
+import { NAN_FLAG, NO_ID } from "./no-id.ts";
+import { type SamplePickOperands, samplePick } from "./pick.ts";
 
 type Case = KernelCase<SamplePickOperands, Record<never, never>>;
 

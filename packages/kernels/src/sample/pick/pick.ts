@@ -7,12 +7,6 @@ import { expectOperand } from "../../check.ts";
 import { samplePickReference } from "./pick.reference.ts";
 import { samplePickShader } from "./pick.wgsl.ts";
 
-/** Where a logit was NaN: the next id, which no table of embeddings has. */
-export const NO_ID = 0xffffffff;
-
-/** Where a logit was NaN: set in `chosen`, beside the first id whose logit it was. */
-export const NAN_FLAG = 0x80000000;
-
 /** Operands of {@link samplePick}. */
 export type SamplePickOperands = {
   /** u32 [rows, slices]: see `key.ts` */

@@ -4,7 +4,8 @@
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../../dispatch.ts";
 import { NAN_KEY } from "../key.ts";
-import { NAN_FLAG, NO_ID, type SamplePickOperands } from "./pick.ts";
+import { NAN_FLAG, NO_ID } from "./no-id.ts";
+import type { SamplePickOperands } from "./pick.ts";
 
 export function samplePickShader(operands: SamplePickOperands, _: unknown, { software }: AdapterTraits): Shader {
   const { keys, ids, next, chosen, steps, seen } = operands;

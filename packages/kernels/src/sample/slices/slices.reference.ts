@@ -8,7 +8,8 @@ import { penalizedRow } from "../logit.ts";
 import { gumbel } from "../noise.ts";
 import { philox } from "../philox.ts";
 import { decodeSettings } from "../settings.ts";
-import { type SampleSlicesOperands, type SampleSlicesParams, SLICE } from "./slices.ts";
+import { SLICE } from "./slice-count.ts";
+import type { SampleSlicesOperands, SampleSlicesParams } from "./slices.ts";
 
 export function sampleSlicesReference(
   operands: HostOperands<SampleSlicesOperands>,

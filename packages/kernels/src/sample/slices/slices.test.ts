@@ -2,7 +2,8 @@ import { type KernelCase, type TensorMaker, testKernel } from "@blackmamba/testi
 import { keyOf, NAN_KEY } from "../key.ts";
 import { seenWidth } from "../logit.ts";
 import { encodeSettings, type SampleSettings, SETTINGS_WIDTH } from "../settings.ts";
-import { type SampleSlicesOperands, type SampleSlicesParams, sampleSlices, sliceCount } from "./slices.ts";
+import { sliceCount } from "./slice-count.ts";
+import { type SampleSlicesOperands, type SampleSlicesParams, sampleSlices } from "./slices.ts";
 
 type Case = KernelCase<SampleSlicesOperands, SampleSlicesParams>;
 

@@ -8,18 +8,13 @@
  */
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { expectOperand } from "../../check.ts";
-import { CUT_WIDTH } from "../cut/cut.ts";
+import { CUT_WIDTH } from "../cut/cut-words.ts";
 import { seenWidth } from "../logit.ts";
 import { SETTINGS_WIDTH } from "../settings.ts";
+import { sliceCount } from "./slice-count.ts";
 import { sampleSlicesCpu } from "./slices.cpu.ts";
 import { sampleSlicesReference } from "./slices.reference.ts";
 import { sampleSlicesShader } from "./slices.wgsl.ts";
-
-/**
- * Ids of a slice. The largest published vocabulary, 50,304, has 99: about as many workgroups as a large GPU has cores, and
- * few enough for a single one to find the best of them.
- */
-export const SLICE = 512;
 
 /** Operands of {@link sampleSlices}. */
 export type SampleSlicesOperands = {
@@ -44,11 +39,6 @@ export type SampleSlicesParams = {
   /** Draw an id, rather than take the likeliest. */
   readonly noise: boolean;
 };
-
-/** The number of slices of a vocabulary. */
-export function sliceCount(vocab: number): number {
-  return Math.ceil(vocab / SLICE);
-}
 
 /** The first half of choosing an id: many workgroups, each with a slice of the vocabulary. One row per token of the run. */
 export const sampleSlices = defineKernel<SampleSlicesOperands, SampleSlicesParams>({

@@ -8,7 +8,8 @@ import { KEPT, keptBinding } from "../cut/kept.wgsl.ts";
 import { NAN_KEY } from "../key.ts";
 import { logitBindings, logitCode, setting, settingWord } from "../logit.wgsl.ts";
 import { NOISE } from "../noise.wgsl.ts";
-import { type SampleSlicesOperands, type SampleSlicesParams, SLICE } from "./slices.ts";
+import { SLICE } from "./slice-count.ts";
+import type { SampleSlicesOperands, SampleSlicesParams } from "./slices.ts";
 
 export function sampleSlicesShader(
   operands: SampleSlicesOperands,
