@@ -1,6 +1,7 @@
 import { testDevices } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
 import { BlackMamba } from "./blackmamba.ts";
+import { PREFILL_CHUNK } from "./forward/engine.ts";
 import { randomModel } from "./testing/random-model.ts";
 
 const CONFIG = {
@@ -36,8 +37,8 @@ describe.each(testDevices())("a profile on $label", ({ open }) => {
     const undisturbed = model.createState();
     await undisturbed.advance([1, 2, 3]);
     expect(await state.advance([4])).toEqual(await undisturbed.advance([4]));
-    await expect(model.profile({ tokens: 257 })).rejects.toThrow(
-      "option tokens: expected a whole number from 1 to 256",
+    await expect(model.profile({ tokens: PREFILL_CHUNK + 1 })).rejects.toThrow(
+      `option tokens: expected a whole number from 1 to ${PREFILL_CHUNK}`,
     );
     await expect(model.profile({ tokens: 2, sequences: 2 })).rejects.toThrow("option tokens: expected 1 with several");
     await expect(model.profile({ sequences: 0 })).rejects.toThrow(
