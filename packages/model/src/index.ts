@@ -34,6 +34,7 @@ export {
   PromptError,
   StateError,
 } from "./errors.ts";
+export { PREFILL_CHUNK } from "./forward/engine.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
 export type { BatchToken, GenerateBatchOptions } from "./generate/generate-batch.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";

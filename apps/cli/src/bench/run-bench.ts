@@ -1,7 +1,7 @@
 /** One bench from beginning to end: the device's ceiling, a model, its figures. Prints nothing: `commands/bench.ts` does. */
 import { totalmem } from "node:os";
 import { type Ceiling, measureCeiling } from "@blackmamba/bench";
-import { BlackMamba, createCpuDevice, type Device, type QuantizedDType } from "@blackmamba/model";
+import { BlackMamba, createCpuDevice, type Device, PREFILL_CHUNK, type QuantizedDType } from "@blackmamba/model";
 import { estimateSeconds, requireMemory } from "./estimate.ts";
 import {
   type DecodeMeasurement,
@@ -46,9 +46,6 @@ const EXTRA_RUNS = 2;
 
 /** The least that is measured where nothing else is asked for. */
 const LEAST = { tokens: 8, promptTokens: 32 };
-
-/** The largest chunk of a prompt that is computed together. */
-const CHUNK_TOKENS = 256;
 
 /** Bytes of an element, scales included. */
 const ELEMENT_BYTES: Readonly<Record<WeightDType, number>> = { f32: 4, f16: 2, bf16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
@@ -142,7 +139,7 @@ async function prefillReport(
   { tokens, tokensPerSecond }: PrefillMeasurement,
   ceiling: Ceiling,
 ): Promise<PrefillReport> {
-  const chunk = Math.min(tokens, CHUNK_TOKENS);
+  const chunk = Math.min(tokens, PREFILL_CHUNK);
   const { parameters, config } = options.model;
   // Logits are computed for the last token alone.
   const perToken = parameters.active - config.vocab * config.hidden;
