@@ -70,8 +70,8 @@ const NARROWEST_CHUNK: Readonly<Record<DType, number>> = { f32: 4, u32: 4, f16: 
 /** Elements of 16 bytes. */
 const WIDEST_CHUNK: Readonly<Record<DType, number>> = { f32: 4, u32: 4, f16: 8, bf16: 8, q8_0: 16, q4_0: 32 };
 
-/** Vectors of so many elements fit into workgroup memory on every adapter, with room for what else is kept there. */
-export const MAX_WHOLE_VECTOR = 3584;
+/** Vectors of so many elements fit into the 16 KiB of workgroup memory that WebGPU promises, beside the sums of all threads. */
+export const MAX_WHOLE_VECTOR = 2048;
 
 /** Up to so many tokens, rows are multiplied one by one with all of them; beyond, in tiles of rows and tokens. */
 export const MAX_MAT_VEC_TOKENS = 64;

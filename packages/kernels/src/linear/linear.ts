@@ -23,7 +23,7 @@ export type LinearOperands = {
   readonly x: Tensor;
   /** [rows, inputs], or [experts, rows, inputs]; any float type. A row per output; two with a gated activation, all gates first */
   readonly weights: Tensor;
-  /** f32 [inputs]: normalise x by its root mean square and this weight first; for a single token of at most 3584 elements */
+  /** f32 [inputs]: normalise x by its root mean square and this weight first; for a single token of at most 2048 elements */
   readonly norm?: Tensor | undefined;
   /** f32 [rows], or [experts, rows] with all experts, also those before and after the bound stack */
   readonly bias?: Tensor | undefined;

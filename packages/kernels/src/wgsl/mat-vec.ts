@@ -55,8 +55,9 @@ export interface MatVec {
   readonly shape: MatVecShape;
   /**
    * Statements of `main` in three parts. `stage` makes the vectors ready; it needs `start: u32` and `end: u32`, the tile's
-   * positions, and `fn token_at(position: u32) -> u32`. `begin` loads the first weights; it needs `matrix: u32` and `lane: u32`. `rest` needs both
-   * others before it, in any order. For each result they call
+   * positions, and `fn token_at(position: u32) -> u32`. `begin` loads the first weights; it needs `matrix: u32` and
+   * `lane: u32`, the thread's place among those that share a row. `rest` needs both others before it, in any order. For each
+   * result they call
    *
    * - `fn prepare(token: u32, matrix: u32, output: u32) -> Prepared`, before the sums are made: what finishing a result needs to
    *   read is on its way meanwhile. Also called for results that are not finished, with indices that are in range.

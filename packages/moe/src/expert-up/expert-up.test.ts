@@ -86,6 +86,8 @@ testKernel(expertUp, [
   random(3, 5, 37, { bias: true }),
   random(64, 40, 32, { gated: false, gating: "softmax", bias: true }),
   random(300, 9, 33),
+  // The longest that is normalised on the way.
+  random(8, 9, 2048, { dtype: "q8_0" }),
   part([0, 0, 99]),
   part([0, 99, 0]),
   part([99, 0, 0]),

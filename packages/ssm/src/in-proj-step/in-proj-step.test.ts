@@ -71,6 +71,8 @@ testKernel(inProjStep, [
   random({ inner: 5, hidden: 37, dtype: "bf16", bias: true }),
   random({ inner: 64, hidden: 1152, taps: 1, bias: true }),
   random({ inner: 33, hidden: 72, taps: 2 }),
+  // The longest that is normalised on the way.
+  random({ inner: 9, hidden: 2048, dtype: "f32" }),
   random({ tokens: 3, inner: 40, hidden: 64, bias: true }),
   random({ tokens: 11, capacity: 16, inner: 24, hidden: 320, dtype: "q8_0" }),
   random({ tokens: 33, capacity: 40, inner: 9, hidden: 31 }),

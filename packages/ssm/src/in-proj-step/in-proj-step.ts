@@ -21,7 +21,7 @@ export type InProjStepOperands = {
   readonly z: Tensor;
   /** f32 [tokens, hidden] */
   readonly x: Tensor;
-  /** f32 [hidden]: the norm's weight, for a single token of at most 3584 elements; left out where x is normalised */
+  /** f32 [hidden]: the norm's weight, for a single token of at most 2048 elements; left out where x is normalised */
   readonly norm?: Tensor | undefined;
   /** [2 · inner, hidden], any float type */
   readonly weights: Tensor;
