@@ -24,7 +24,7 @@ export {
   seenBitmap,
 } from "./sample/sample.ts";
 export { encodeSettings, type SampleSettings } from "./sample/settings.ts";
-export { MAX_MAT_VEC_TOKENS, MAX_WHOLE_VECTOR, matVecTokens, scanLanes } from "./tuning.ts";
+export { MAX_MAT_VEC_TOKENS, MAX_WHOLE_VECTOR, type MatVecShape, matVecTokens, scanLanes } from "./tuning.ts";
 export { addressOf, strideOf } from "./wasm/module.ts";
 export { type Buffers, buffers } from "./wgsl/buffers.ts";
 export { type ChunkLoader, chunkLoader } from "./wgsl/chunks.ts";

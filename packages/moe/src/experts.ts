@@ -30,7 +30,7 @@ export interface ExpertSizes {
 
 /** Weights of the experts, stacked. Matrices may have any float type, biases are f32. */
 export interface ExpertWeights {
-  /** [hidden]: of the RMSNorm before the mixer */
+  /** `[hidden]`: of the RMSNorm before the mixer */
   readonly norm: Tensor;
   /** [experts, 2 · ffn, hidden], the gate's half first; [experts, ffn, hidden] when not gated; no `experts` without a router */
   readonly up: Tensor;

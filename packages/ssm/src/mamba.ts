@@ -22,7 +22,7 @@ export interface MambaSizes {
 
 /** Weights of a Mamba layer. Matrices may have any float type; vectors, taps and A are f32. */
 export interface MambaWeights {
-  /** [hidden]: of the RMSNorm before the mixer */
+  /** `[hidden]`: of the RMSNorm before the mixer */
   readonly norm: Tensor;
   /** [2 · inner, hidden] */
   readonly inProj: Tensor;

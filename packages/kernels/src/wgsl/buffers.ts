@@ -12,6 +12,8 @@ export interface Buffers<N extends string> {
 }
 
 /**
+ * Bindings for these tensors.
+ *
  * @param tensors - f32, by the name of their variable; may be views of columns
  * @param written - those that the shader writes
  */

@@ -74,6 +74,7 @@ export interface MatVec {
   /** Components of what `fn lane_sum(value: TYPE, thread: u32) -> TYPE` adds up over a group of lanes. */
   readonly sumWidth: number;
   readonly sumType: SumType;
+  /** How many workgroups a run over `tokens` tokens needs. */
   workgroups(tokens: number): readonly [number, number, number];
 }
 
