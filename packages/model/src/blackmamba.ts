@@ -122,23 +122,12 @@ export class BlackMamba {
     checkQuantize(quantize);
     const { config, checkpoint, tokenizer } = await openModel(source, signal);
     try {
-      const { ownsDevice, ...selected } = await openDevice(device);
-      try {
-        const table = weightTable(config);
-        const stored = quantize ? quantizedWeights(checkpoint, table, quantize) : checkpoint;
-        const weights = await loadWeights(selected.device, stored, table, { signal, onProgress });
-        const parameters = countParameters(presentWeights(checkpoint, table));
-        const parts = { config, tokenizer, device: selected.device, deviceReason: selected.reason, parameters };
-        try {
-          return new BlackMamba(parts, weights, ownsDevice);
-        } catch (error) {
-          disposeWeights(weights);
-          throw error;
-        }
-      } catch (error) {
-        if (ownsDevice) await selected.device.dispose();
-        throw error;
-      }
+      const table = weightTable(config);
+      const stored = quantize ? quantizedWeights(checkpoint, table, quantize) : checkpoint;
+      const parameters = countParameters(presentWeights(checkpoint, table));
+      return await BlackMamba.#on(device, { config, tokenizer, parameters }, (selected) =>
+        loadWeights(selected, stored, table, { signal, onProgress }),
+      );
     } finally {
       await checkpoint.close();
     }
@@ -153,26 +142,28 @@ export class BlackMamba {
   static async create({ config: json, makeWeight, device = "auto", signal }: CreateOptions): Promise<BlackMamba> {
     signal?.throwIfAborted();
     const config = parseConfig(json, "config");
-    const { ownsDevice, ...selected } = await openDevice(device);
+    const table = weightTable(config);
+    const parts = { config, tokenizer: undefined, parameters: countParameters(madeWeights(table)) };
+    return BlackMamba.#on(device, parts, (selected) => makeWeights(selected, table, makeWeight, signal));
+  }
+
+  /** Puts a model on a device; when that fails, nothing stays allocated. */
+  static async #on(
+    choice: DeviceChoice | Device,
+    parts: Pick<BlackMamba, "config" | "tokenizer" | "parameters">,
+    weigh: (device: Device) => Promise<ModelTable<Tensor>>,
+  ): Promise<BlackMamba> {
+    const { ownsDevice, device, reason: deviceReason } = await openDevice(choice);
     try {
-      const table = weightTable(config);
-      const weights = await makeWeights(selected.device, table, makeWeight, signal);
-      const parameters = countParameters(madeWeights(table));
-      const parts = {
-        config,
-        tokenizer: undefined,
-        device: selected.device,
-        deviceReason: selected.reason,
-        parameters,
-      };
+      const weights = await weigh(device);
       try {
-        return new BlackMamba(parts, weights, ownsDevice);
+        return new BlackMamba({ ...parts, device, deviceReason }, weights, ownsDevice);
       } catch (error) {
         disposeWeights(weights);
         throw error;
       }
     } catch (error) {
-      if (ownsDevice) await selected.device.dispose();
+      if (ownsDevice) await device.dispose();
       throw error;
     }
   }

@@ -3,24 +3,11 @@ import { describe, expect, test } from "vitest";
 import { BlackMamba } from "./blackmamba.ts";
 import { PREFILL_CHUNK } from "./forward/engine.ts";
 import { randomModel } from "./testing/random-model.ts";
-
-const CONFIG = {
-  num_layers: 2,
-  hidden_size: 32,
-  state_size: 4,
-  conv_dimension: 4,
-  expansion_factor: 2,
-  vocab_size: 64,
-  ffn_hidden_size: 64,
-  mamba_moe_layers: ["r", "4"],
-  bias: false,
-  add_bias_linear: false,
-  swiglu: true,
-};
+import { SMALL_CONFIG } from "./testing/small-config.ts";
 
 describe.each(testDevices())("a profile on $label", ({ open }) => {
   test("times every kernel call of a step, and the whole; a text in progress does not notice", async () => {
-    const { parts } = await randomModel(CONFIG, "bf16");
+    const { parts } = await randomModel(SMALL_CONFIG, "bf16");
     const model = await BlackMamba.load(parts, { device: await open() });
     const state = model.createState();
     await state.advance([1, 2, 3]);
@@ -48,7 +35,7 @@ describe.each(testDevices())("a profile on $label", ({ open }) => {
   });
 
   test("bytes of the weights are counted in their own types, of the experts one as active", async () => {
-    const { parts } = await randomModel(CONFIG, "bf16");
+    const { parts } = await randomModel(SMALL_CONFIG, "bf16");
     const model = await BlackMamba.load(parts, { device: await open() });
     const { total, active } = model.byteLength;
     const expert = 2 * (2 * 64 * 32 + 32 * 64);

@@ -7,7 +7,7 @@ import type { Engine, Sequence } from "./forward/engine.ts";
 
 /** Options of `model.profile`. */
 export interface ProfileOptions {
-  /** Tokens of one sequence that are computed together: 1 for a step of decoding, up to 256 for a chunk of a prompt. Default 1. */
+  /** Tokens of one sequence that are computed together: 1 for a step of decoding, up to `PREFILL_CHUNK` of a prompt. Default 1. */
   readonly tokens?: number | undefined;
   /** Sequences that decode together, one token each; then `tokens` is 1. Default 1. */
   readonly sequences?: number | undefined;

@@ -2,21 +2,8 @@ import { CpuDevice, type Device, type DType, f32ToBf16 } from "@blackmamba/tenso
 import { randomNumbers, testDevices } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
 import { BlackMamba } from "../blackmamba.ts";
+import { SMALL_CONFIG } from "../testing/small-config.ts";
 import type { MakeWeight } from "./make-weights.ts";
-
-const CONFIG = {
-  num_layers: 2,
-  hidden_size: 32,
-  state_size: 4,
-  conv_dimension: 4,
-  expansion_factor: 2,
-  vocab_size: 64,
-  ffn_hidden_size: 64,
-  mamba_moe_layers: ["r", "4"],
-  bias: false,
-  add_bias_linear: false,
-  swiglu: true,
-};
 
 const makeWeight: MakeWeight = async ({ name, shape, dtypes }, device) => {
   const dtype: DType = dtypes.includes("bf16") ? "bf16" : "f32";
@@ -33,7 +20,7 @@ describe.each(testDevices())("a model whose weights are made on $label", ({ open
   test("computes, counts its parameters, and frees them", async () => {
     const device = await open();
     const before = device.allocatedByteLength;
-    const model = await BlackMamba.create({ config: CONFIG, makeWeight, device });
+    const model = await BlackMamba.create({ config: SMALL_CONFIG, makeWeight, device });
     const logits = await model.logits([1, 2, 3]);
     expect(logits).toHaveLength(3 * 64);
     expect(logits.every(Number.isFinite)).toBe(true);
@@ -53,7 +40,7 @@ describe.each(testDevices())("a model whose weights are made on $label", ({ open
         return onto.createTensor(dtype, shape, request.name);
       };
     };
-    const create = (make: MakeWeight) => BlackMamba.create({ config: CONFIG, makeWeight: make, device });
+    const create = (make: MakeWeight) => BlackMamba.create({ config: SMALL_CONFIG, makeWeight: make, device });
     await expect(create(wrong(() => ["f32", [31]]))).rejects.toThrow(
       /^weight decoder\.\S+norm\.weight: expected f32 \[32\], found f32 \[31\]; makeWeight has to/,
     );
@@ -64,8 +51,10 @@ describe.each(testDevices())("a model whose weights are made on $label", ({ open
 
 test("a model that cannot be made leaves no device open", async () => {
   const makeNothing: MakeWeight = () => Promise.reject(new Error("out of ideas"));
-  await expect(BlackMamba.create({ config: CONFIG, makeWeight: makeNothing, device: "cpu" })).rejects.toThrow("ideas");
-  await expect(BlackMamba.create({ config: { ...CONFIG, num_layers: 3 }, makeWeight })).rejects.toThrow(
+  await expect(BlackMamba.create({ config: SMALL_CONFIG, makeWeight: makeNothing, device: "cpu" })).rejects.toThrow(
+    "ideas",
+  );
+  await expect(BlackMamba.create({ config: { ...SMALL_CONFIG, num_layers: 3 }, makeWeight })).rejects.toThrow(
     /^config: num_layers/,
   );
 });
@@ -79,7 +68,7 @@ test("nothing is made once the signal is aborted", async () => {
     return makeWeight(request, device);
   };
   const device = new CpuDevice();
-  const made = BlackMamba.create({ config: CONFIG, makeWeight: make, device, signal: stop.signal });
+  const made = BlackMamba.create({ config: SMALL_CONFIG, makeWeight: make, device, signal: stop.signal });
   await expect(made).rejects.toThrow("enough");
   expect(asked).toHaveLength(1);
   expect(device.allocatedByteLength).toBe(0);
