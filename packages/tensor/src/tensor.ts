@@ -118,8 +118,7 @@ function isAligned(range: ByteRange, count: number, step: number): boolean {
 
 /** Throws a ShapeError for a view: what is done to all bytes of a storage must not be asked for with a part of it. */
 export function requireWhole(tensor: Tensor, what: string): void {
-  const { byteLength } = storageLayout(tensor.dtype, tensor.shape);
-  if (tensor.offset === 0 && Math.max(byteLength, 4) === tensor.storage.byteLength) return;
+  if (isWhole(tensor)) return;
   throw new ShapeError(`${what} ${tensor.label}: expected a whole tensor, found a view of one`);
 }
 
@@ -128,10 +127,7 @@ export function requireWhole(tensor: Tensor, what: string): void {
  * columns, and rows of a quantised tensor, whose scales lie elsewhere.
  */
 export function requireRange(tensor: Tensor, what: string): ByteRange {
-  const { byteLength } = storageLayout(tensor.dtype, tensor.shape);
-  if (tensor.offset === 0 && Math.max(byteLength, 4) === tensor.storage.byteLength) {
-    return { byteOffset: 0, byteLength: tensor.storage.byteLength };
-  }
+  if (isWhole(tensor)) return { byteOffset: 0, byteLength: tensor.storage.byteLength };
   if (!tensor.scales && tensor.offset === 0 && tensor.rowStride === (tensor.shape.at(-1) ?? 1)) return tensor.values;
   throw new ShapeError(`${what} ${tensor.label}: expected a whole tensor or a view of rows, found another view of one`);
 }
@@ -146,4 +142,8 @@ export function requireReadable(tensor: Tensor, dtype: DType): void {
 /** All dimensions but the last, multiplied. */
 export function rowCount(tensor: Tensor): number {
   return tensor.shape.slice(0, -1).reduce((product, size) => product * size, 1);
+}
+
+function isWhole({ dtype, shape, offset, storage }: Tensor): boolean {
+  return offset === 0 && Math.max(storageLayout(dtype, shape).byteLength, 4) === storage.byteLength;
 }
