@@ -8,7 +8,6 @@ export { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "./dispatch.ts";
 export { type EmbeddingOperands, type EmbeddingParams, embedding, recordEmbedding } from "./embedding/embedding.ts";
 export { hostMatrix } from "./host-matrix.ts";
 export { type LinearOperands, type LinearParams, linear, recordLinear } from "./linear/linear.ts";
-export { DEFAULT_EPSILON } from "./linear/linear-sizes.ts";
 export { erf, gelu, sigmoid, silu, softplus } from "./math.ts";
 export { type NormOperands, type NormParams, norm } from "./norm/norm.ts";
 export { NAN_FLAG } from "./sample/pick/no-id.ts";
@@ -24,19 +23,18 @@ export {
   seenBitmap,
 } from "./sample/sample.ts";
 export { encodeSettings, type SampleSettings } from "./sample/settings.ts";
-export { MAX_MAT_VEC_TOKENS, MAX_WHOLE_VECTOR, type MatVecShape, matVecTokens, scanLanes } from "./tuning.ts";
+export { MAX_WHOLE_VECTOR, type MatVecShape, matVecTokens, scanLanes } from "./tuning.ts";
 export { addressOf, strideOf } from "./wasm/module.ts";
 export { type Buffers, buffers } from "./wgsl/buffers.ts";
 export { type ChunkLoader, chunkLoader } from "./wgsl/chunks.ts";
-export { type LaneSum, type LaneSumPlan, laneSum, type SumType, sumType } from "./wgsl/lane-sum.ts";
+export { type LaneSum, type LaneSumPlan, laneSum, type SumType } from "./wgsl/lane-sum.ts";
 export { type Loader, loader } from "./wgsl/load.ts";
 export {
   type FoldedNorm,
-  MAT_VEC_PARAMETERS,
   type MatVec,
   type MatVecOperands,
   type MatVecPlan,
   matVec,
 } from "./wgsl/mat-vec.ts";
-export { GELU, SIGMOID, SILU, SOFTPLUS } from "./wgsl/math.ts";
+export { GELU, SIGMOID, SILU, SOFTPLUS, TWICE_ARTANH } from "./wgsl/math.ts";
 export { type OverChunks, overChunks } from "./wgsl/over-chunks.ts";

@@ -3,8 +3,9 @@
  * `wgsl/mat-vec.ts`.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
+import { MAIN_PARAMETERS } from "../dispatch.ts";
 import { matVecTokens } from "../tuning.ts";
-import { MAT_VEC_PARAMETERS, matVec } from "../wgsl/mat-vec.ts";
+import { matVec } from "../wgsl/mat-vec.ts";
 import { epilogue } from "./epilogue.wgsl.ts";
 import type { LinearOperands, LinearParams } from "./linear.ts";
 import { DEFAULT_EPSILON, linearSizes } from "./linear-sizes.ts";
@@ -29,7 +30,7 @@ ${code}
 ${product.code}
 
 @compute @workgroup_size(${product.workgroupSize})
-fn main(${MAT_VEC_PARAMETERS}) {
+fn main(${MAIN_PARAMETERS}) {
   let tile = find_tile(workgroup_id.y);
   let start = tile.start;
   let end = tile.end;

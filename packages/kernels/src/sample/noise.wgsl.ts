@@ -1,6 +1,7 @@
 /**
  * The random numbers of `philox.ts` and the noise of `noise.ts`, in WGSL.
  */
+import { TWICE_ARTANH } from "../wgsl/math.ts";
 import { PHILOX_MULTIPLIER, PHILOX_ROUNDS, PHILOX_WEYL } from "./philox.ts";
 
 /** `fn multiplyHigh(a: u32, b: u32) -> u32`: the upper 32 bits of a product; WGSL has the lower ones only. */
@@ -12,6 +13,7 @@ export const MULTIPLY_HIGH = `fn multiplyHigh(a: u32, b: u32) -> u32 {
 
 /** `fn philox(counter0: u32, counter1: u32, key: u32) -> vec2<u32>` and `fn gumbel(word: u32) -> f32`. */
 export const NOISE = `${MULTIPLY_HIGH}
+${TWICE_ARTANH}
 
 fn philox(counter0: u32, counter1: u32, key: u32) -> vec2<u32> {
   var x = vec2<u32>(counter0, counter1);
@@ -26,21 +28,9 @@ fn philox(counter0: u32, counter1: u32, key: u32) -> vec2<u32> {
 fn gumbel(word: u32) -> f32 {
   var exponential = 0.0;
   if (word < 0x80000000u) {
-    // −log(1 − v) = 2 artanh(v / (2 − v)), a series that converges fast as v / (2 − v) is at most 1/3: WGSL's own log may be
-    // wrong by 2^-21 near 1.
+    // −log(1 − v) = 2 artanh(v / (2 − v)), as WGSL's own log may be wrong by 2^-21 near 1.
     let v = (f32(word) + 0.5) * ${2 ** -32};
-    let s = v / (2.0 - v);
-    let q = s * s;
-    var p = 1.0 / 17.0;
-    p = fma(p, q, 1.0 / 15.0);
-    p = fma(p, q, 1.0 / 13.0);
-    p = fma(p, q, 1.0 / 11.0);
-    p = fma(p, q, 1.0 / 9.0);
-    p = fma(p, q, 1.0 / 7.0);
-    p = fma(p, q, 1.0 / 5.0);
-    p = fma(p, q, 1.0 / 3.0);
-    p = fma(p, q, 1.0);
-    exponential = 2.0 * s * p;
+    exponential = twice_artanh(v / (2.0 - v));
   } else {
     exponential = -log((f32(0xffffffffu - word) + 0.5) * ${2 ** -32});
   }

@@ -40,8 +40,6 @@ export interface MatVecPlan {
   readonly tileTokens?: number | undefined;
   /** Tiles of tokens at a run over so many tokens. Default one. */
   tiles?(tokens: number): number;
-  /** A shape other than the tuned one, for measuring. */
-  readonly shape?: MatVecShape | undefined;
 }
 
 /** The pieces of a shader. */
@@ -54,7 +52,7 @@ export interface MatVec {
   readonly workgroupSize: number;
   readonly shape: MatVecShape;
   /**
-   * Statements of `main` in three parts. `stage` makes the vectors ready; it needs `start: u32` and `end: u32`, the tile's
+   * Statements of a `main` with {@link MAIN_PARAMETERS}, in three parts. `stage` makes the vectors ready; it needs `start: u32` and `end: u32`, the tile's
    * positions, and `fn token_at(position: u32) -> u32`. `begin` loads the first weights; it needs `matrix: u32` and
    * `lane: u32`, the thread's place among those that share a row. `rest` needs both others before it, in any order. For each
    * result they call
@@ -78,11 +76,6 @@ export interface MatVec {
   workgroups(tokens: number): readonly [number, number, number];
 }
 
-/** Parameters of `main`. */
-export const MAT_VEC_PARAMETERS = `@builtin(workgroup_id) workgroup_id: vec3<u32>,
-  @builtin(num_workgroups) num_workgroups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32`;
-
 /** Quads that a thread stages without a loop. */
 const MAX_UNROLLED_TURNS = 4;
 
@@ -97,7 +90,7 @@ export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: Adapt
   const rowsPerOutput = paired ? 2 : 1;
   const matrices = rowCount(weights) / (outputs * rowsPerOutput);
   const sizes = { inputs, outputs, rowsPerOutput, tokens: tileTokens, isNormed: norm !== undefined };
-  const shape = plan.shape ?? matVecShape(sizes, weights.dtype, traits);
+  const shape = matVecShape(sizes, weights.dtype, traits);
   const w = chunkLoader("weights", weights, shape.chunkElements);
   const { lanes, groups } = shape;
   const workgroupSize = lanes * groups;

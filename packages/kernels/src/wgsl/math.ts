@@ -13,15 +13,10 @@ export const SILU = `${SIGMOID}
 fn silu(x: f32) -> f32 { return x * sigmoid(x); }`;
 
 /**
- * `fn softplus(x: f32) -> f32`, log(1 + exp(x)), and x itself above 20.
- *
- * WGSL's log may be wrong by 2^-21 near 1 and 1 + y drops the low bits of y, so a time step of 0.001 would come out with an
- * error of 5e-4. Here log(1 + y) = 2 artanh(y / (2 + y)), whose series converges fast as y / (2 + y) is at most 1/3.
+ * `fn twice_artanh(s: f32) -> f32`, 2 artanh(s) for |s| ≤ 1/3, where its series converges fast. It stands in for logarithms near
+ * 1, which WGSL's own may have wrong by 2^-21: log(1 + y) = 2 artanh(y / (2 + y)).
  */
-export const SOFTPLUS = `fn softplus(x: f32) -> f32 {
-  if (x > 20.0) { return x; }
-  let y = exp(-abs(x));
-  let s = y / (2.0 + y);
+export const TWICE_ARTANH = `fn twice_artanh(s: f32) -> f32 {
   let q = s * s;
   var p = 1.0 / 17.0;
   p = fma(p, q, 1.0 / 15.0);
@@ -32,7 +27,18 @@ export const SOFTPLUS = `fn softplus(x: f32) -> f32 {
   p = fma(p, q, 1.0 / 5.0);
   p = fma(p, q, 1.0 / 3.0);
   p = fma(p, q, 1.0);
-  return max(x, 0.0) + 2.0 * s * p;
+  return 2.0 * s * p;
+}`;
+
+/**
+ * `fn softplus(x: f32) -> f32`, log(1 + exp(x)), and x itself above 20. Includes {@link TWICE_ARTANH}: 1 + exp(x) drops low bits
+ * and its logarithm is inexact, so a time step of 0.001 would come out with an error of 5e-4.
+ */
+export const SOFTPLUS = `${TWICE_ARTANH}
+fn softplus(x: f32) -> f32 {
+  if (x > 20.0) { return x; }
+  let y = exp(-abs(x));
+  return max(x, 0.0) + twice_artanh(y / (2.0 + y));
 }`;
 
 /**

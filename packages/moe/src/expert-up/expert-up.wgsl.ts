@@ -3,7 +3,7 @@
  * than another dispatch. Then its lanes multiply their rows of the chosen expert's matrix. The first workgroup writes the
  * routing down.
  */
-import { chunkLoader, GELU, MAT_VEC_PARAMETERS, type MatVec, matVec, overChunks, SIGMOID } from "@blackmamba/kernels";
+import { chunkLoader, GELU, MAIN_PARAMETERS, type MatVec, matVec, overChunks, SIGMOID } from "@blackmamba/kernels";
 import type { AdapterTraits, Binding, Shader, Tensor } from "@blackmamba/tensor";
 import type { Gating } from "../route/route.ts";
 import type { ExpertUpOperands, ExpertUpParams } from "./expert-up.ts";
@@ -53,7 +53,7 @@ ${routing.code}
 ${product.code}
 
 @compute @workgroup_size(${product.workgroupSize})
-fn main(${MAT_VEC_PARAMETERS}) {
+fn main(${MAIN_PARAMETERS}) {
   let start = 0u;
   let end = 1u;
   // What does not depend on the vector is on its way before it is there.
