@@ -23,18 +23,23 @@ export {
   seenBitmap,
 } from "./sample/sample.ts";
 export { encodeSettings, type SampleSettings } from "./sample/settings.ts";
-export { MAX_WHOLE_VECTOR, type MatVecShape, matVecTokens, scanLanes } from "./tuning.ts";
+export {
+  MAX_MAT_VEC_TOKENS,
+  MAX_SMALL_ROWS,
+  MAX_WHOLE_VECTOR,
+  type MatVecShape,
+  matVecTokens,
+  scanLanes,
+} from "./tuning.ts";
 export { addressOf, strideOf } from "./wasm/module.ts";
 export { type Buffers, buffers } from "./wgsl/buffers.ts";
-export { type ChunkLoader, chunkLoader } from "./wgsl/chunks.ts";
 export { type LaneSum, type LaneSumPlan, laneSum, type SumType } from "./wgsl/lane-sum.ts";
 export { type Loader, loader } from "./wgsl/load.ts";
 export {
-  type FoldedNorm,
   type MatVec,
   type MatVecOperands,
   type MatVecPlan,
   matVec,
 } from "./wgsl/mat-vec.ts";
 export { GELU, SIGMOID, SILU, SOFTPLUS, TWICE_ARTANH } from "./wgsl/math.ts";
-export { type OverChunks, overChunks } from "./wgsl/over-chunks.ts";
+export type { FoldedNorm } from "./wgsl/staged-vector.ts";

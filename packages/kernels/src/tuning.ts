@@ -55,12 +55,12 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
   if (tokens > 1) {
     if (outputs <= 512) return shape(128, 1, 1);
     if (rowsPerOutput === 2) return shape(16, 2, 8);
-    return outputs <= 16_384 ? shape(32, 4, 4) : shape(16, 4, 16);
+    return outputs <= MANY_ROWS ? shape(32, 4, 4) : shape(16, 4, 16);
   }
   // Few rows: many lanes to each, or most of the GPU stays idle.
   if (outputs <= 512) return shape(256, 1, 2);
   if (outputs <= 2048) return shape(128, 1, 2);
-  if (outputs <= 16_384) return shape(32, 1, 8);
+  if (outputs <= MANY_ROWS) return shape(32, 1, 8);
   return dtype === "q8_0" ? shape(16, 2, 2) : shape(32, 2, 1);
 }
 
@@ -73,8 +73,19 @@ const WIDEST_CHUNK: Readonly<Record<DType, number>> = { f32: 4, u32: 4, f16: 8, 
 /** Vectors of so many elements fit into the 16 KiB of workgroup memory that WebGPU promises, beside the sums of all threads. */
 export const MAX_WHOLE_VECTOR = 2048;
 
+/** Rows of a small matrix that every workgroup of another's product can multiply as well: their sums stay in registers. */
+export const MAX_SMALL_ROWS = 16;
+
 /** Up to so many tokens, rows are multiplied one by one with all of them; beyond, in tiles of rows and tokens. */
 export const MAX_MAT_VEC_TOKENS = 64;
+
+/** Matrices with so many rows fill a GPU with tiles of few tokens too. */
+const MANY_ROWS = 16_384;
+
+/** Whether rows are multiplied one by one, rather than in tiles of rows and tokens. */
+export function isMatVec(tokens: number, outputs: number, { software }: AdapterTraits): boolean {
+  return tokens === 1 || (!software && tokens <= (outputs > MANY_ROWS ? 16 : MAX_MAT_VEC_TOKENS));
+}
 
 /**
  * Tokens that one workgroup multiplies its rows with: as many as leave registers for the sums.

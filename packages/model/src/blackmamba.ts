@@ -13,7 +13,7 @@ import {
 import type { Tokenizer } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "./config/config.ts";
 import { NoTokenizerError, OptionError, PromptError } from "./errors.ts";
-import { checkIds, Engine } from "./forward/engine.ts";
+import { checkIds, Engine, type Sequence } from "./forward/engine.ts";
 import { type GenerateOptions, generateTokens, limitsOf } from "./generate/generate.ts";
 import { type BatchToken, type GenerateBatchOptions, generateBatchTokens } from "./generate/generate-batch.ts";
 import { createPace, type Pace } from "./generate/pace.ts";
@@ -55,7 +55,7 @@ export interface LoadOptions {
 export interface CreateOptions extends Pick<LoadOptions, "device" | "signal"> {
   /** `config.json`, parsed. */
   readonly config: object;
-  /** Called for each weight in turn. */
+  /** Called for each weight: says how it is made. */
   readonly makeWeight: MakeWeight;
 }
 
@@ -105,6 +105,14 @@ export class BlackMamba {
     this.#weights = weights;
     this.#engine = new Engine({ device: parts.device, config: parts.config, weights });
     this.#ownsDevice = ownsDevice;
+  }
+
+  /**
+   * Tokens of a prompt that are computed together: 1,024 for the published models on a GPU, fewer where these would take more
+   * than 64 MiB, and 256 on a processor.
+   */
+  get prefillChunk(): number {
+    return this.#engine.prefillChunk;
   }
 
   /**
@@ -205,7 +213,8 @@ export class BlackMamba {
    */
   async profile(options: ProfileOptions = {}): Promise<ForwardProfile> {
     this.#assertUsable();
-    return this.#withSequence((sequence) => profileForward(this.#engine, this.device, sequence, options));
+    const profile = (sequence: Sequence) => profileForward(this.#engine, this.device, sequence, options);
+    return options.state ? profile(ModelState.sequenceOf(this.#engine, options.state)) : this.#withSequence(profile);
   }
 
   /**
@@ -320,7 +329,7 @@ export class BlackMamba {
     return [start];
   }
 
-  async #withSequence<T>(use: (sequence: ReturnType<Engine["createSequence"]>) => Promise<T>): Promise<T> {
+  async #withSequence<T>(use: (sequence: Sequence) => Promise<T>): Promise<T> {
     const sequence = this.#engine.createSequence();
     try {
       return await use(sequence);

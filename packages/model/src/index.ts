@@ -34,7 +34,6 @@ export {
   PromptError,
   StateError,
 } from "./errors.ts";
-export { PREFILL_CHUNK } from "./forward/engine.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
 export type { BatchToken, GenerateBatchOptions } from "./generate/generate-batch.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";
@@ -45,4 +44,4 @@ export type { ForwardProfile, ProfileOptions } from "./profile.ts";
 export type { ModelParts, ModelSource } from "./source.ts";
 export type { LayerTrace, RouteTrace, Trace } from "./trace.ts";
 export type { LoadProgress } from "./weights/load-weights.ts";
-export type { MakeWeight, WeightRequest } from "./weights/make-weights.ts";
+export type { MakeWeight, WeightRecipe, WeightRequest } from "./weights/make-weights.ts";

@@ -43,6 +43,16 @@ export class ModelState {
   }
 
   /**
+   * What the engine knows a state of its own by, for profiling.
+   *
+   * @internal
+   */
+  static sequenceOf(engine: Engine, state: ModelState): Sequence {
+    if (state.#engine !== engine) throw new StateError("profile: expected a state of this model, found one of another");
+    return state.#sequence;
+  }
+
+  /**
    * Consumes one id for each of several states of one engine.
    *
    * @internal

@@ -4,13 +4,19 @@
 import { type Device, DeviceError, type KernelTime, type PreparedProgram } from "@blackmamba/tensor";
 import { OptionError } from "./errors.ts";
 import type { Engine, Sequence } from "./forward/engine.ts";
+import type { ModelState } from "./model-state.ts";
 
 /** Options of `model.profile`. */
 export interface ProfileOptions {
-  /** Tokens of one sequence that are computed together: 1 for a step of decoding, up to `PREFILL_CHUNK` of a prompt. Default 1. */
+  /** Tokens of one sequence that are computed together: 1 for a step of decoding, up to `model.prefillChunk` of a prompt. Default 1. */
   readonly tokens?: number | undefined;
   /** Sequences that decode together, one token each; then `tokens` is 1. Default 1. */
   readonly sequences?: number | undefined;
+  /**
+   * Times its next tokens, not those of an empty state. It takes ids of no text by that, so it is good for more measuring, and
+   * nothing else. Not with several sequences.
+   */
+  readonly state?: ModelState | undefined;
   /** Steps that are timed as a whole; the longer, the less the clock's grain matters. Default 1. */
   readonly steps?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -33,12 +39,13 @@ export async function profileForward(
   engine: Engine,
   device: Device,
   sequence: Sequence,
-  { tokens = 1, sequences = 1, steps = 1, signal }: ProfileOptions,
+  { tokens = 1, sequences = 1, state, steps = 1, signal }: ProfileOptions,
 ): Promise<ForwardProfile> {
   if (!Number.isInteger(sequences) || sequences < 1) {
     throw new OptionError("sequences", "a whole number of at least 1", sequences);
   }
   if (sequences > 1 && tokens !== 1) throw new OptionError("tokens", "1 with several sequences", tokens);
+  if (sequences > 1 && state) throw new OptionError("state", "none with several sequences", "one");
   const profile = (programs: readonly PreparedProgram[]) =>
     profilePrograms(device, programs, { tokens: Math.max(tokens, sequences), steps, signal });
   return sequences > 1 ? engine.withGroupPrograms(sequences, profile) : engine.withPrograms(sequence, tokens, profile);

@@ -14,7 +14,7 @@ import {
   type Tensor,
   type TensorAllocator,
 } from "@blackmamba/tensor";
-import { expertUp } from "./expert-up/expert-up.ts";
+import { expertUp, MAX_EXPERTS } from "./expert-up/expert-up.ts";
 import { group } from "./group/group.ts";
 import { type Gating, route } from "./route/route.ts";
 
@@ -62,7 +62,7 @@ export interface ExpertScratch {
   readonly routing?: RoutingScratch | undefined;
 }
 
-/** Where tokens go. Still there after the run, for whoever wants to look at a layer's routes. */
+/** Where tokens go. Still there when the layer has run, for whoever wants to look at its routes. */
 export interface RoutingScratch {
   /** f32 [tokens, experts + 1]: the router's logits, then the chosen expert's gate */
   readonly routes: Tensor;
@@ -152,14 +152,14 @@ export function recordExpertsDown(program: Program, { residual, weights, scratch
 }
 
 /**
- * Whether one kernel can route and raise: for one token, where its vector fits into workgroup memory, and the device binds as
- * many buffers.
+ * Whether one kernel can route and raise: for one token, where its vector fits into workgroup memory, experts are few, and the
+ * device binds as many buffers.
  */
 function canRouteAndRaise({ residual, weights: { up, upBias, router } }: ExpertOperands): boolean {
   const parts = (tensor: Tensor | undefined) => (tensor ? (tensor.scales ? 2 : 1) : 0);
   const others = 6; // x, norm, router bias, out, expert, routes
   const [tokens = 1, hidden = 1] = residual.shape;
-  if (!isNormalisedOnTheWay(tokens, hidden)) return false;
+  if (!isNormalisedOnTheWay(tokens, hidden) || (router?.bias.shape[0] ?? 0) > MAX_EXPERTS) return false;
   return parts(up) + parts(upBias) + parts(router?.weight) + others <= up.storage.maxOperands;
 }
 

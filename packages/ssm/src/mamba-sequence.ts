@@ -12,16 +12,12 @@ import { selectiveScan } from "./selective-scan/selective-scan.ts";
 export interface MambaSequenceScratch {
   /** f32 [tokens, hidden] */
   readonly normed: Tensor;
-  /** f32 [tokens, 2 · inner] */
+  /** f32 [tokens, 2 · inner]: the convolution's input, whose place dt takes, and z */
   readonly xz: Tensor;
-  /** f32 [tokens, inner] */
+  /** f32 [tokens, inner], whose place the scan's result takes */
   readonly u: Tensor;
   /** f32 [tokens, dtRank + 2 · state] */
   readonly dtBC: Tensor;
-  /** f32 [tokens, inner] */
-  readonly dt: Tensor;
-  /** f32 [tokens, inner] */
-  readonly y: Tensor;
 }
 
 /** Allocates intermediate results for up to `tokens` tokens. */
@@ -36,8 +32,6 @@ export function createMambaSequenceScratch(
     xz: tensor("xz", 2 * inner),
     u: tensor("u", inner),
     dtBC: tensor("dtBC", dtRank + 2 * state),
-    dt: tensor("dt", inner),
-    y: tensor("y", inner),
   };
 }
 
@@ -47,25 +41,25 @@ export function recordMambaSequence(
   { inner, state: states, dtRank }: MambaSizes,
   { residual, weights, state, epsilon, scratch }: MambaOperands & { readonly scratch: MambaSequenceScratch },
 ): void {
-  const { normed, xz, u, dtBC, dt, y } = scratch;
+  const { normed, xz, u, dtBC } = scratch;
 
   program.call(norm, { out: normed, x: residual, weight: weights.norm }, { kind: "rms", epsilon });
   recordLinear(program, { out: xz, x: normed, weights: weights.inProj, bias: weights.inProjBias });
-  const convInput = columns(xz, 0, inner);
-  const z = columns(xz, inner, 2 * inner);
+  const [x, z] = [columns(xz, 0, inner), columns(xz, inner, 2 * inner)];
   const conv = { weight: weights.conv, bias: weights.convBias, state: state.conv && firstSlot(state.conv) };
-  program.call(causalConv, { out: u, x: convInput, ...conv }, {});
+  program.call(causalConv, { out: u, x, ...conv }, {});
 
   recordLinear(program, { out: dtBC, x: u, weights: weights.xProj });
   const lowRank = columns(dtBC, 0, dtRank);
   const B = columns(dtBC, dtRank, dtRank + states);
   const C = columns(dtBC, dtRank + states, dtRank + 2 * states);
+  const dt = x; // the convolution has read it
   const dtProj = { out: dt, x: lowRank, weights: weights.dtProj, bias: weights.dtProjBias };
   recordLinear(program, dtProj, { activation: "softplus" });
 
   const { A, D } = weights;
-  program.call(selectiveScan, { out: y, u, dt, A, B, C, D, z, state: firstSlot(state.ssm) }, {});
-  const outProj = { out: residual, x: y, weights: weights.outProj, bias: weights.outProjBias };
+  program.call(selectiveScan, { out: u, u, dt, A, B, C, D, z, state: firstSlot(state.ssm) }, {});
+  const outProj = { out: residual, x: u, weights: weights.outProj, bias: weights.outProjBias };
   recordLinear(program, outProj, { accumulate: true });
 }
 

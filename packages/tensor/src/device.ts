@@ -38,6 +38,14 @@ export interface TensorAllocator {
   createTensor(dtype: DType, shape: readonly number[], label: string): Tensor;
 }
 
+/** What a tensor is made from. */
+export interface TensorSpec {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  /** Names the tensor in errors and in GPU debuggers. */
+  readonly label: string;
+}
+
 /** Something that holds tensors and runs programs. */
 export interface Device extends TensorAllocator {
   readonly kind: "webgpu" | "cpu";
@@ -45,10 +53,22 @@ export interface Device extends TensorAllocator {
   readonly name: string;
   /** True for a CPU, and for a GPU that is emulated on one. */
   readonly software: boolean;
-  /** Bytes of tensors that are allocated now. */
+  /** Bytes that are allocated for tensors now. */
   readonly allocatedByteLength: number;
   /** Resolves when the device is gone, with the reason; never rejects. */
   readonly lost: Promise<DeviceLostError>;
+
+  /**
+   * Tensors of zeros that lie together in the order given, for what kernels only read, such as weights: each buffer that a
+   * kernel uses costs a GPU's host time, so the fewer the better. Each is disposed on its own; the memory goes back when all
+   * that share it are.
+   *
+   * A kernel may read or write any of them, but on a GPU it may not read one while it writes another.
+   *
+   * @throws OutOfMemoryError where one is larger than the device's limit; then none is made. That a GPU has no room is known
+   *   later, and thrown by a later call
+   */
+  createTensors(specs: readonly TensorSpec[]): Tensor[];
 
   /**
    * Writes bytes in the layout of `storageLayout`.
@@ -56,6 +76,7 @@ export interface Device extends TensorAllocator {
    * @param tensor - no view
    * @param byteOffset - a multiple of 4; default 0
    * @returns when the device can take more; `bytes` may be reused then
+   * @throws ShapeError for a view, and for more bytes than the tensor has
    */
   write(tensor: Tensor, bytes: ArrayBufferView, byteOffset?: number): Promise<void>;
 

@@ -30,7 +30,7 @@ const ELEMENT_BITS: Readonly<Record<DType, number>> = { f32: 32, u32: 32, f16: 1
  * Parts of a tensor start at multiples of this, so that each can be bound on its own:
  * the largest `minStorageBufferOffsetAlignment` WebGPU allows.
  */
-const PART_ALIGNMENT = 256;
+export const PART_ALIGNMENT = 256;
 
 /** A run of bytes within a tensor's storage. */
 export interface ByteRange {

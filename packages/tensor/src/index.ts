@@ -5,7 +5,7 @@
  */
 export { CpuDevice, type CpuDeviceOptions, createCpuDevice } from "./cpu/cpu-device.ts";
 export { SCRATCH_BYTE_LENGTH, type TaskId, type WasmEngine, type WasmModule } from "./cpu/wasm-engine.ts";
-export type { Device, KernelTime, PreparedProgram, RunOptions, TensorAllocator } from "./device.ts";
+export type { Device, KernelTime, PreparedProgram, RunOptions, TensorAllocator, TensorSpec } from "./device.ts";
 export {
   type ByteRange,
   type DType,
@@ -48,7 +48,7 @@ export {
   type SelectedDevice,
   selectDevice,
 } from "./select-device.ts";
-export { columns, rowCount, rows, type Storage, splitPoints, type Tensor } from "./tensor.ts";
+export { columns, rowCount, rows, type Storage, splitPoints, type Tensor, tensorOf } from "./tensor.ts";
 export { TensorPool } from "./tensor-pool.ts";
 export { type FoundAdapter, findAdapter } from "./webgpu/adapter.ts";
 export { createWebGpuDevice, WebGpuDevice, type WebGpuDeviceOptions } from "./webgpu/webgpu-device.ts";

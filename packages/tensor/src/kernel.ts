@@ -17,6 +17,8 @@ export interface AdapterTraits {
   readonly software: boolean;
   /** Lanes of every subgroup; 0 where a shader must do without: the adapter has none, or their size varies. */
   readonly subgroupSize: number;
+  /** WGSL's `packed_4x8_integer_dot_product`: products of four pairs of bytes at a time. */
+  readonly packedDot: boolean;
   /** Most threads of a workgroup. */
   readonly maxWorkgroupSize: number;
   /** Most bytes of `var<workgroup>`. */

@@ -132,6 +132,14 @@ export function requireRange(tensor: Tensor, what: string): ByteRange {
   throw new ShapeError(`${what} ${tensor.label}: expected a whole tensor or a view of rows, found another view of one`);
 }
 
+/** Throws a ShapeError where bytes would be written beyond a tensor's own: what follows may be another's. */
+export function requireRoom({ label, storage }: Tensor, { byteLength, byteOffset }: ByteRange): void {
+  if (byteOffset + byteLength <= storage.byteLength) return;
+  throw new ShapeError(
+    `write ${label}: expected at most its ${storage.byteLength} bytes, found ${byteLength} bytes from ${byteOffset} on`,
+  );
+}
+
 /** Throws a ShapeError unless the tensor has the dtype and its rows lie one after another. */
 export function requireReadable(tensor: Tensor, dtype: DType): void {
   if (tensor.dtype !== dtype) throw new ShapeError(`read ${tensor.label}: expected ${dtype}, found ${tensor.dtype}`);

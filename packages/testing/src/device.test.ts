@@ -38,6 +38,23 @@ const increment = defineKernel<{ readonly x: Tensor }, { readonly code?: string;
   },
 });
 
+/** x[0] += y[0]. */
+const accumulate = defineKernel<{ readonly x: Tensor; readonly y: Tensor }>({
+  name: "accumulate",
+  check() {},
+  shader: ({ x, y }) => ({
+    bindings: [
+      { name: "x", tensor: x, access: "read_write", type: "array<f32>" },
+      { name: "y", tensor: y, access: "read", type: "array<f32>" },
+    ],
+    code: "@compute @workgroup_size(1) fn main() { x[0] += y[0]; }",
+    workgroups: () => [1, 1, 1],
+  }),
+  reference: ({ x, y }) => {
+    f32(x)[0] = Number(f32(x)[0]) + Number(f32(y)[0]);
+  },
+});
+
 const program = (x: Tensor, times = 1, params = {}) => {
   const recorded = new Program("count");
   for (let i = 0; i < times; i++) recorded.call(increment, { x }, params);
@@ -178,6 +195,92 @@ describe.each(testDevices())("the device $label", ({ open }) => {
     expect(device.allocatedByteLength).toBe(before);
   });
 
+  test("tensors that are made together each have their own bytes", async () => {
+    const device = await open();
+    const specs = [
+      { dtype: "f32", shape: [3], label: "a" },
+      { dtype: "q8_0", shape: [2, 32], label: "b" },
+      { dtype: "f32", shape: [3], label: "c" },
+      { dtype: "f32", shape: [4, 64], label: "d" },
+    ] as const;
+    const tensors = device.createTensors(specs);
+    expect(tensors.map(({ dtype, shape, label }) => ({ dtype, shape, label }))).toEqual(specs);
+    const [a, b, c, d] = tensors as [Tensor, Tensor, Tensor, Tensor];
+    const ones = new Uint8Array(b.storage.byteLength).fill(0xff);
+    await device.write(b, ones);
+    await device.write(a, Float32Array.of(1, 2, 3));
+    await device.write(c, Float32Array.of(4, 5), 4);
+    await device.write(
+      d,
+      Float32Array.from({ length: 256 }, (_, i) => i),
+    );
+    await expect(device.write(a, new Float32Array(2), 8)).rejects.toThrow(
+      "write a: expected at most its 12 bytes, found 8 bytes from 8 on",
+    );
+    // Their kernels see the tensors as others do, and views too.
+    await device.run([await device.prepare(program(c)), await device.prepare(program(rows(d, 1, 2)))], { tokens: 2 });
+    expect([...(await device.read(a))]).toEqual([1, 2, 3]);
+    expect([...(await device.read(c))]).toEqual([1, 5, 5]);
+    expect([...(await device.read(rows(d, 1, 3))).slice(0, 4)]).toEqual([65, 66, 66, 67]);
+    const values = { byteOffset: 0, byteLength: 260 };
+    const words = { ...b, dtype: "u32", shape: [65], rowStride: 65, values } as const;
+    expect([...(await device.readU32(words))]).toEqual(Array(65).fill(0xffffffff));
+
+    device.copyAll([
+      [a, c],
+      [rows(d, 3, 4), rows(d, 0, 1)],
+    ]);
+    device.clear(b);
+    expect([...(await device.read(c))]).toEqual([1, 2, 3]);
+    expect([...(await device.read(rows(d, 0, 1)))]).toEqual(Array.from({ length: 64 }, (_, i) => 192 + i));
+    expect([...(await device.readU32(words))]).toEqual(Array(65).fill(0));
+    device.clear(a, d);
+    expect([...(await device.read(c))]).toEqual([1, 2, 3]);
+    for (const { storage } of tensors) storage.dispose();
+  });
+
+  test("tensors that are made together are disposed one by one", async () => {
+    const device = await open();
+    const before = device.allocatedByteLength;
+    const [a, b] = device.createTensors(["a", "b"].map((label) => ({ dtype: "f32", shape: [64], label }))) as [
+      Tensor,
+      Tensor,
+    ];
+    expect(device.allocatedByteLength - before).toBe(512);
+    await device.write(b, new Float32Array(64).fill(7));
+    a.storage.dispose();
+    a.storage.dispose();
+    expect((await device.read(b))[63]).toBe(7);
+    expect(device.allocatedByteLength).toBeGreaterThanOrEqual(before + 256);
+    b.storage.dispose();
+    expect(device.allocatedByteLength).toBe(before);
+    expect(device.createTensors([])).toEqual([]);
+  });
+
+  test("makes all of the tensors that are asked for together, or none", async () => {
+    const device = await open();
+    const before = device.allocatedByteLength;
+    const specs = [10, 2 ** 40].map((size) => ({ dtype: "f32", shape: [size], label: `tensor of ${size}` }) as const);
+    expect(() => device.createTensors(specs)).toThrow(/^tensor of 1099511627776: .*4398046511104 bytes/);
+    expect(device.allocatedByteLength).toBe(before);
+  });
+
+  test("reads tensors that were made together, and writes one that lies apart", async () => {
+    const device = await open();
+    const [a, b] = device.createTensors(["a", "b"].map((label) => ({ dtype: "f32", shape: [1], label }))) as [
+      Tensor,
+      Tensor,
+    ];
+    const x = device.createTensor("f32", [1], "x");
+    await device.write(a, Float32Array.of(3));
+    await device.write(b, Float32Array.of(4));
+    const recorded = new Program("sum");
+    recorded.call(accumulate, { x, y: a }, {});
+    recorded.call(accumulate, { x, y: b }, {});
+    await device.run([await device.prepare(recorded)]);
+    expect([...(await device.read(x))]).toEqual([7]);
+  });
+
   test("refuses operands that do not fit when they are recorded", async () => {
     const device = await open();
     const recorded = new Program("wrong");
@@ -219,6 +322,19 @@ describe.each(testDevices().filter(({ label }) => label === "webgpu"))("errors o
     const x = device.createTensor("f32", [400], "x");
     const misaligned = { ...x, values: { byteOffset: 4, byteLength: 16 } };
     await expect(device.prepare(program(misaligned))).rejects.toThrow(/^kernel increment: .*alignment/);
+  });
+
+  test("a kernel that reads and writes tensors that were made together is refused by their names", async () => {
+    const device = await open();
+    const [x, y] = device.createTensors(["x", "y"].map((label) => ({ dtype: "f32", shape: [4], label }))) as [
+      Tensor,
+      Tensor,
+    ];
+    const recorded = new Program("sum");
+    recorded.call(accumulate, { x, y }, {});
+    await expect(device.prepare(recorded)).rejects.toThrow(
+      /^kernel accumulate: reads y and writes x, which share a buffer.* with createTensor$/,
+    );
   });
 
   test("too many workgroups are refused before they leave zeros", async () => {

@@ -27,8 +27,8 @@ export function testDevices(): TestDevice[] {
 
 /**
  * As {@link testDevices}, and once more the CPU in plain TypeScript, and on three threads, which a machine with one processor
- * can have too; and twice more WebGPU with the shaders that hardware GPUs get, with and without subgroups: an emulated adapter
- * runs those too, only slower.
+ * can have too; and twice more WebGPU with the shaders that hardware GPUs get, with and without
+ * subgroups and products of bytes: an emulated adapter runs those too, only slower.
  */
 export function testDeviceVariants(): TestDevice[] {
   const devices = testDevices();
@@ -45,7 +45,7 @@ export function testDeviceVariants(): TestDevice[] {
     open: once(async () => {
       // One GPUDevice for all: a second one in a process can abort Dawn.
       const { gpu, name } = (await webgpu.open()) as WebGpuDevice;
-      return new WebGpuDevice(gpu, { name, software: false, subgroups });
+      return new WebGpuDevice(gpu, { name, software: false, subgroups, packedDot: subgroups });
     }),
   });
   return [

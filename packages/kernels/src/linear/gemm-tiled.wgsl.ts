@@ -25,7 +25,7 @@ export function gemmTiled(operands: LinearOperands, params: LinearParams, tiling
   const weightRows = fourRows(operands);
   const tileOutputs = (size.rows / 4) * weightRows.outputs;
   const { bindings, code } = epilogue(operands, params);
-  const { slices, depth, buffers } = tiling;
+  const { slices, depth } = tiling;
   const steps = Math.ceil(inputs / size.inputs);
   const { declare, load, store } = staging(tiling, inputs);
   const sums = range(tiling.tokensPerThread).flatMap((t) => range(tiling.rowsPerThread / 4).map((j) => sumName(t, j)));
@@ -33,27 +33,15 @@ export function gemmTiled(operands: LinearOperands, params: LinearParams, tiling
   const loadNext = `let k = min(step + 1u, ${steps - 1}u) * ${size.inputs}u;
     ${load}`;
 
-  const loop =
-    buffers === 1
-      ? `for (var step = 0u; step < ${steps}u; step++) {
+  const loop = `for (var step = 0u; step < ${steps}u; step++) {
     workgroupBarrier(); // the tile before has been read by all
-    ${store("0u")}
+    ${store}
     workgroupBarrier();
     ${loadNext}
-    let part = slice;
     ${multiply(tiling)}
-  }`
-      : `${store("0u")}
-  workgroupBarrier();
-  for (var step = 0u; step < ${steps}u; step++) {
-    ${loadNext}
-    let part = (step % 2u) * ${slices}u + slice;
-    ${multiply(tiling)}
-    ${store("((step + 1u) % 2u)")}
-    workgroupBarrier();
   }`;
 
-  const tileType = (width: number) => `array<array<array<vec4<f32>, ${width / 4}>, ${depth}>, ${slices * buffers}>`;
+  const tileType = (width: number) => `array<array<array<vec4<f32>, ${width / 4}>, ${depth}>, ${slices}>`;
   return {
     bindings: [...x.bindings, ...weights.bindings, ...tokenTiles.bindings, ...bindings],
     code: `${x.code}
@@ -162,25 +150,24 @@ function staging(tiling: Tiling, inputs: number) {
       })
       .join("\n    "),
 
-    /** Writes the loaded blocks, turned around, into a buffer. */
-    store: (buffer: string) =>
-      turns
-        .map(({ turn, block, either, isPartial }) => {
-          const part = slices === 1 ? buffer : `${buffer} * ${slices}u + input${turn} / ${depth}u`;
-          const input = slices === 1 ? `input${turn}` : `input${turn} % ${depth}u`;
-          const lines = (name: string, width: number) => {
-            const place = isExchanged(width) ? `four${turn} ^ (input${turn} & 4u)` : `four${turn}`;
-            return four
-              .map((k) => {
-                const numbers = four.map((i) => `loaded${turn}_${i}[${k}]`).join(", ");
-                return `${name}[${part}][${input} + ${k}u][${place}] = vec4<f32>(${numbers});`;
-              })
-              .join("\n      ");
-          };
-          const code = either(lines("tile_w", size.rows), lines("tile_x", size.tokens));
-          return isPartial ? `if (${block} < ${blocksW + blocksX}u) { ${code} }` : `{ ${code} }`;
-        })
-        .join("\n    "),
+    /** Writes the loaded blocks, turned around, into workgroup memory. */
+    store: turns
+      .map(({ turn, block, either, isPartial }) => {
+        const part = slices === 1 ? "0u" : `input${turn} / ${depth}u`;
+        const input = slices === 1 ? `input${turn}` : `input${turn} % ${depth}u`;
+        const lines = (name: string, width: number) => {
+          const place = isExchanged(width) ? `four${turn} ^ (input${turn} & 4u)` : `four${turn}`;
+          return four
+            .map((k) => {
+              const numbers = four.map((i) => `loaded${turn}_${i}[${k}]`).join(", ");
+              return `${name}[${part}][${input} + ${k}u][${place}] = vec4<f32>(${numbers});`;
+            })
+            .join("\n      ");
+        };
+        const code = either(lines("tile_w", size.rows), lines("tile_x", size.tokens));
+        return isPartial ? `if (${block} < ${blocksW + blocksX}u) { ${code} }` : `{ ${code} }`;
+      })
+      .join("\n    "),
   };
 }
 
@@ -198,7 +185,7 @@ function blockPlace(turn: number, block: string, width: number, inputs: number):
     four${turn} = ${block} / 2u % 4u + ${block} / ${4 * inputs4}u * 4u;`;
 }
 
-/** Multiplies the thread's share of the tile `part`. */
+/** Multiplies the thread's share of its slice's tile. */
 function multiply({ tokensPerThread, rowsPerThread, tokenThreads, rowThreads, depth }: Tiling): string {
   const read = (name: "w" | "x", k: number, threads: number, perThread: number) =>
     range(perThread / 4).map((i) => {
@@ -209,7 +196,7 @@ function multiply({ tokensPerThread, rowsPerThread, tokenThreads, rowThreads, de
         : threads % 8 === 0
           ? `(own_${name} ^ 4u) + ${i * threads}u`
           : `(own_${name} + ${i * threads}u) ^ 4u`;
-      return `let ${name}${i} = tile_${name}[part][${k}][${place}];`;
+      return `let ${name}${i} = tile_${name}[slice][${k}][${place}];`;
     });
   return range(depth)
     .map((k) => {
@@ -229,10 +216,10 @@ function multiply({ tokensPerThread, rowsPerThread, tokenThreads, rowThreads, de
 
 /** Adds the sums of all slices to those of the first, through the memory of the weights' tile, as many at a time as fit. */
 function addSlices(tiling: Tiling, sums: readonly string[]): string {
-  const { tokenThreads, rowThreads, slices, depth, buffers } = tiling;
+  const { tokenThreads, rowThreads, slices, depth } = tiling;
   if (slices === 1) return "";
   const [width, threads] = [(rowThreads * tiling.rowsPerThread) / 4, tokenThreads * rowThreads];
-  const perRound = Math.floor((width * depth * slices * buffers) / threads);
+  const perRound = Math.floor((width * depth * slices) / threads);
   const place = (i: number) => {
     const at = `(own + ${i * threads}u)`;
     return `tile_w[${at} / ${width * depth}u][${at} / ${width}u % ${depth}u][${at} % ${width}u]`;

@@ -17,13 +17,11 @@ export interface Tiling {
   readonly slices: number;
   /** Inputs that a slice multiplies between two barriers: a multiple of 8. */
   readonly depth: number;
-  /** 2 to write the next tile while the present one is read: one barrier less, and twice the memory. */
-  readonly buffers: 1 | 2;
 }
 
 /** Sizes that follow from a tiling. */
 export function tilingSizes(tiling: Tiling) {
-  const { tokensPerThread, rowsPerThread, tokenThreads, rowThreads, slices, depth, buffers } = tiling;
+  const { tokensPerThread, rowsPerThread, tokenThreads, rowThreads, slices, depth } = tiling;
   const [tokens, rows, inputs] = [tokensPerThread * tokenThreads, rowsPerThread * rowThreads, depth * slices];
   return {
     /** Tokens of a workgroup's tile. */
@@ -34,18 +32,20 @@ export function tilingSizes(tiling: Tiling) {
     inputs,
     threads: tokenThreads * rowThreads * slices,
     /** Bytes of workgroup memory. */
-    byteLength: (tokens + rows) * inputs * buffers * 4,
+    byteLength: (tokens + rows) * inputs * 4,
   };
 }
 
 /** The tilings there are, largest first. Each fits WebGPU's default limits: 256 threads, 16,384 bytes. */
 export const TILINGS = {
   /** 64 × 64 */
-  large: { tokensPerThread: 8, rowsPerThread: 8, tokenThreads: 8, rowThreads: 8, slices: 1, depth: 16, buffers: 1 },
+  large: { tokensPerThread: 8, rowsPerThread: 8, tokenThreads: 8, rowThreads: 8, slices: 1, depth: 16 },
   /** 64 × 32 */
-  medium: { tokensPerThread: 8, rowsPerThread: 4, tokenThreads: 8, rowThreads: 8, slices: 2, depth: 16, buffers: 1 },
+  medium: { tokensPerThread: 8, rowsPerThread: 4, tokenThreads: 8, rowThreads: 8, slices: 2, depth: 16 },
+  /** 32 × 128 */
+  flat: { tokensPerThread: 8, rowsPerThread: 8, tokenThreads: 4, rowThreads: 16, slices: 2, depth: 8 },
   /** 32 × 32 */
-  small: { tokensPerThread: 4, rowsPerThread: 4, tokenThreads: 8, rowThreads: 8, slices: 4, depth: 16, buffers: 1 },
+  small: { tokensPerThread: 4, rowsPerThread: 4, tokenThreads: 8, rowThreads: 8, slices: 4, depth: 16 },
 } as const satisfies Record<string, Tiling>;
 
 /** Workgroups that keep a large GPU busy: two for each of an H200's 132 processors. */
@@ -60,7 +60,7 @@ const ENOUGH_WORKGROUPS = 264;
  */
 export function chooseTiling(tokens: number, rows: number, experts: number): Tiling {
   const tokensPerExpert = tokens / experts;
-  for (const tiling of [TILINGS.large, TILINGS.medium]) {
+  for (const tiling of [TILINGS.large, TILINGS.medium, TILINGS.flat]) {
     const tile = tilingSizes(tiling);
     const workgroups = Math.ceil(tokensPerExpert / tile.tokens) * experts * Math.ceil(rows / tile.rows);
     if (tokensPerExpert > tile.tokens / 2 && workgroups >= ENOUGH_WORKGROUPS) return tiling;

@@ -8,7 +8,7 @@
  */
 import { columns, defineKernel, type Program, rows, ShapeError, splitPoints, type Tensor } from "@blackmamba/tensor";
 import { expectOperand, WEIGHT_DTYPES } from "../check.ts";
-import { MAX_MAT_VEC_TOKENS, MAX_WHOLE_VECTOR } from "../tuning.ts";
+import { isMatVec, MAX_WHOLE_VECTOR } from "../tuning.ts";
 import { gemm } from "./gemm.wgsl.ts";
 import { gemv } from "./gemv.wgsl.ts";
 import { linearCpu } from "./linear.cpu.ts";
@@ -87,9 +87,8 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
   },
 
   shader: (operands, params, traits) => {
-    const tokens = operands.out.shape[0];
-    const isFew = tokens === 1 || (tokens <= MAX_MAT_VEC_TOKENS && !traits.software);
-    return (isFew ? gemv : gemm)(operands, params, traits);
+    const [tokens, outputs] = operands.out.shape;
+    return (isMatVec(tokens, outputs, traits) ? gemv : gemm)(operands, params, traits);
   },
 
   reference: linearReference,

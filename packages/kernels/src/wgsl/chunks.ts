@@ -19,6 +19,8 @@ export interface ChunkLoader {
   quad(chunk: string, index: number): string;
   /** WGSL expression of a chunk's scale, where the type has one. */
   scale?(chunk: string): string;
+  /** WGSL expression of four of a chunk's elements as signed bytes of a u32, still to be multiplied by its scale, where they are. */
+  bytes?(chunk: string, index: number): string;
 }
 
 /**
@@ -29,11 +31,12 @@ export interface ChunkLoader {
 export function chunkLoader(name: string, tensor: Tensor, mostElements = 32): ChunkLoader {
   const width = tensor.shape.at(-1) ?? 1;
   switch (tensor.dtype) {
-    case "q8_0":
-      return quantized(name, tensor, Math.min(16, Math.max(8, mostElements)), 4, (chunk, index) => {
-        const word = `bitcast<i32>(${chunk}.bits[${index}])`;
-        return `vec4<f32>((vec4<i32>(${word}) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u))`;
-      });
+    case "q8_0": {
+      const bytes = (chunk: string, index: number) => `${chunk}.bits[${index}]`;
+      const quad = (chunk: string, index: number) =>
+        `vec4<f32>((vec4<i32>(bitcast<i32>(${bytes(chunk, index)})) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u))`;
+      return { ...quantized(name, tensor, Math.min(16, Math.max(8, mostElements)), 4, quad), bytes };
+    }
     case "q4_0":
       return quantized(name, tensor, Math.min(32, Math.max(16, mostElements)), 8, (chunk, index) => {
         const word = `${chunk}.bits[${index >> 1}]`;

@@ -16,7 +16,7 @@ export function sumType(width: number): SumType {
 export interface LaneSum {
   readonly enables: NonNullable<Shader["enables"]>;
   /**
-   * Declares `fn NAME(value: TYPE, thread: u32) -> TYPE`: the sum over the lanes of this thread, the same in each of them.
+   * Declares `fn lane_sum(value: TYPE, thread: u32) -> TYPE`: the sum over the lanes of this thread, the same in each of them.
    * `thread` is the local invocation index. To be called in uniform control flow, by the whole workgroup.
    */
   readonly code: string;
@@ -24,8 +24,6 @@ export interface LaneSum {
 
 /** Over what. */
 export interface LaneSumPlan {
-  /** Of the function. Default `lane_sum`. */
-  readonly name?: string | undefined;
   /** Neighbouring threads that add up, a power of two that divides the workgroup; or the whole workgroup. */
   readonly lanes: number;
   readonly workgroupSize: number;
@@ -34,19 +32,19 @@ export interface LaneSumPlan {
 
 /** The function for this adapter. */
 export function laneSum({ software, subgroupSize }: AdapterTraits, plan: LaneSumPlan): LaneSum {
-  const { name = "lane_sum", lanes, workgroupSize, type } = plan;
-  const head = `fn ${name}(value: ${type}, thread: u32) -> ${type}`;
+  const { lanes, workgroupSize, type } = plan;
+  const head = `fn lane_sum(value: ${type}, thread: u32) -> ${type}`;
   if (lanes === 1) return { enables: [], code: `${head} { return value; }` };
-  if (software) return { enables: [], code: oneByOne(plan, name, head) };
+  if (software) return { enables: [], code: oneByOne(plan, head) };
   // Threads of a subgroup have to be neighbours, which takes whole subgroups.
   const hasSubgroups = subgroupSize > 1 && workgroupSize % subgroupSize === 0;
-  if (!hasSubgroups) return { enables: [], code: tree(plan, name, head) };
+  if (!hasSubgroups) return { enables: [], code: tree(plan, head) };
   const code =
     lanes < subgroupSize
       ? shuffles(lanes, type, head)
       : lanes === subgroupSize
         ? `${head} { return subgroupAdd(value); }`
-        : overSubgroups(plan, subgroupSize, name, head);
+        : overSubgroups(plan, subgroupSize, head);
   return { enables: ["subgroups"], code };
 }
 
@@ -60,50 +58,45 @@ function shuffles(lanes: number, type: SumType, head: string): string {
 }`;
 }
 
-function overSubgroups(
-  { lanes, workgroupSize, type }: LaneSumPlan,
-  subgroupSize: number,
-  name: string,
-  head: string,
-): string {
+function overSubgroups({ lanes, workgroupSize, type }: LaneSumPlan, subgroupSize: number, head: string): string {
   const parts = lanes / subgroupSize;
-  return `var<workgroup> ${name}_parts: array<${type}, ${workgroupSize / subgroupSize}>;
+  return `var<workgroup> lane_parts: array<${type}, ${workgroupSize / subgroupSize}>;
 ${head} {
   let part = subgroupAdd(value);
   workgroupBarrier(); // the sum before has been read by all
-  if (thread % ${subgroupSize}u == 0u) { ${name}_parts[thread / ${subgroupSize}u] = part; }
+  if (thread % ${subgroupSize}u == 0u) { lane_parts[thread / ${subgroupSize}u] = part; }
   workgroupBarrier();
   let first = thread / ${lanes}u * ${parts}u;
-  var sum = ${name}_parts[first];
-  for (var i = 1u; i < ${parts}u; i++) { sum += ${name}_parts[first + i]; }
+  var sum = lane_parts[first];
+  for (var i = 1u; i < ${parts}u; i++) { sum += lane_parts[first + i]; }
   return sum;
 }`;
 }
 
-function tree({ lanes, workgroupSize, type }: LaneSumPlan, name: string, head: string): string {
-  return `var<workgroup> ${name}_parts: array<${type}, ${workgroupSize}>;
+function tree({ lanes, workgroupSize, type }: LaneSumPlan, head: string): string {
+  return `var<workgroup> lane_parts: array<${type}, ${workgroupSize}>;
 ${head} {
   workgroupBarrier(); // the sum before has been read by all
-  ${name}_parts[thread] = value;
+  lane_parts[thread] = value;
   for (var half = ${lanes / 2}u; half > 0u; half /= 2u) {
     workgroupBarrier();
-    if (thread % ${lanes}u < half) { ${name}_parts[thread] += ${name}_parts[thread + half]; }
+    if (thread % ${lanes}u < half) { lane_parts[thread] += lane_parts[thread + half]; }
   }
   workgroupBarrier();
-  return ${name}_parts[thread / ${lanes}u * ${lanes}u];
+  return lane_parts[thread / ${lanes}u * ${lanes}u];
 }`;
 }
 
 /** On an emulated GPU a barrier costs more than that every lane adds up all parts. */
-function oneByOne({ lanes, workgroupSize, type }: LaneSumPlan, name: string, head: string): string {
-  return `var<workgroup> ${name}_parts: array<${type}, ${workgroupSize}>;
+function oneByOne({ lanes, workgroupSize, type }: LaneSumPlan, head: string): string {
+  return `var<workgroup> lane_parts: array<${type}, ${workgroupSize}>;
 ${head} {
   workgroupBarrier(); // the sum before has been read by all
-  ${name}_parts[thread] = value;
+  lane_parts[thread] = value;
   workgroupBarrier();
   let first = thread / ${lanes}u * ${lanes}u;
-  var sum = ${name}_parts[first];
-  for (var i = 1u; i < ${lanes}u; i++) { sum += ${name}_parts[first + i]; }
+  var sum = lane_parts[first];
+  for (var i = 1u; i < ${lanes}u; i++) { sum += lane_parts[first + i]; }
   return sum;
 }`;
 }

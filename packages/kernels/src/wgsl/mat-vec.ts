@@ -2,23 +2,16 @@
  * The heart of every kernel that multiplies a matrix with a few vectors: WGSL that reads each weight once and makes sums.
  * What becomes of a sum is the kernel's own `finish`.
  *
- * A vector that is normalised on the way is laid out in workgroup memory first, multiplied by the norm's weight; its divisor is
- * left for the end. There neighbouring lanes, which hold neighbouring chunks of a row, read neighbouring addresses. The first
- * weights are under way before all that. Other vectors are read where they are, which takes no barrier.
+ * A vector that is normalised on the way is laid out in workgroup memory first (`staged-vector.ts`), while the first weights are
+ * under way. Other vectors are read where they are, which takes no barrier.
  */
 import { type AdapterTraits, type Binding, rowCount, type Shader, type Tensor } from "@blackmamba/tensor";
 import { type MatVecShape, matVecShape } from "../tuning.ts";
 import { chunkLoader } from "./chunks.ts";
-import { laneSum, type SumType, sumType } from "./lane-sum.ts";
-import { loader } from "./load.ts";
+import { laneSum, sumType } from "./lane-sum.ts";
 import { overChunks } from "./over-chunks.ts";
-
-/** RMSNorm of a vector: x / sqrt(mean(x²) + ε) · weight. */
-export interface FoldedNorm {
-  /** f32 [inputs] */
-  readonly weight: Tensor;
-  readonly epsilon: number;
-}
+import { type FoldedNorm, stagedVector } from "./staged-vector.ts";
+import { vectorsInPlace } from "./vectors.ts";
 
 /** What is multiplied. */
 export interface MatVecOperands {
@@ -28,6 +21,11 @@ export interface MatVecOperands {
   readonly weights: Tensor;
   /** For a tile of one token, of at most {@link MAX_WHOLE_VECTOR} elements. */
   readonly norm?: FoldedNorm | undefined;
+  /**
+   * [rows, inputs], any float type: a matrix of at most {@link MAX_SMALL_ROWS} rows that every workgroup multiplies as well, with the normalised vector.
+   * `stage` then declares the results, f32 `small_0` and so on.
+   */
+  readonly small?: Tensor | undefined;
 }
 
 /** How. */
@@ -45,7 +43,7 @@ export interface MatVecPlan {
 /** The pieces of a shader. */
 export interface MatVec {
   readonly enables: NonNullable<Shader["enables"]>;
-  /** Of `x`, `weights` and `norm_weight`. */
+  /** Of `x`, `weights`, `norm_weight` and `small`. */
   readonly bindings: readonly Binding[];
   /** Functions and workgroup variables. */
   readonly code: string;
@@ -64,27 +62,16 @@ export interface MatVec {
   readonly stage: string;
   readonly begin: string;
   readonly rest: string;
-  /**
-   * WGSL expression of four elements of a normalised vector after `stage`, still to be multiplied by `inverse`, the reciprocal
-   * of its root mean square.
-   */
-  staged(column: string): string;
-  /** Components of what `fn lane_sum(value: TYPE, thread: u32) -> TYPE` adds up over a group of lanes. */
-  readonly sumWidth: number;
-  readonly sumType: SumType;
   /** How many workgroups a run over `tokens` tokens needs. */
   workgroups(tokens: number): readonly [number, number, number];
 }
-
-/** Quads that a thread stages without a loop. */
-const MAX_UNROLLED_TURNS = 4;
 
 /** WebGPU guarantees so many workgroups in a dimension. */
 const MAX_WORKGROUPS = 65535;
 
 /** Writes the WGSL for these operands. */
 export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: AdapterTraits): MatVec {
-  const { x, weights, norm } = operands;
+  const { x, weights, norm, small } = operands;
   const { outputs, paired = false, tileTokens = 1 } = plan;
   const inputs = x.shape[1] ?? 1;
   const rowsPerOutput = paired ? 2 : 1;
@@ -94,26 +81,34 @@ export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: Adapt
   const w = chunkLoader("weights", weights, shape.chunkElements);
   const { lanes, groups } = shape;
   const workgroupSize = lanes * groups;
-  const vectors = norm ? stagedVector(x, norm, w.elements, workgroupSize, traits) : vectorsInPlace(x, w.elements);
+  const inDigits = w.bytes !== undefined && traits.packedDot;
+  const vectors = norm
+    ? stagedVector({ x, norm, small, elements: w.elements, inDigits, workgroupSize }, traits)
+    : vectorsInPlace(x, w.elements);
 
   const rows = Array.from({ length: shape.outputs * rowsPerOutput }, (_, r) => r);
   const tile = Array.from({ length: tileTokens }, (_, t) => t);
   const quads = Array.from({ length: w.elements / 4 }, (_, i) => i);
   const sums = rows.flatMap((r) => tile.map((t) => `sum_${r}_${t}`));
   const width = Math.min(4, sums.length);
-  // Four sums in place of one wait less for each other, and lose less to rounding; of several tokens there are enough.
-  const isWide = tileTokens === 1;
+  // Four sums in place of one wait less for each other, and lose less to rounding; of several tokens there are enough, and
+  // products with bytes come in ones.
+  const isWide = tileTokens === 1 && !vectors.dot;
   const addUp = laneSum(traits, { lanes, workgroupSize, type: sumType(width) });
 
   const multiply = (suffix: string, chunk: string, keep?: string) =>
     tile
       .map(
         (t) => `{
-    ${quads.map((i) => `let v${i} = ${vectors.quad(t, i, chunk)}${keep ? ` * ${keep}` : ""};`).join(" ")}
+    ${quads.map((i) => `let v${i} = ${vectors.quad(t, i, chunk)}${keep && !vectors.dot ? ` * ${keep}` : ""};`).join(" ")}
     ${rows
       .map((r) => {
         const c = `w_${r}${suffix}`;
         const sum = `sum_${r}_${t}`;
+        if (vectors.dot && w.bytes && w.scale) {
+          const dots = quads.map((i) => vectors.dot?.(w.bytes?.(c, i) ?? "", `v${i}`));
+          return `${sum} = fma(${w.scale(c)}${keep ? ` * ${keep}` : ""}, ${dots.join(" + ")}, ${sum});`;
+        }
         if (isWide) {
           const products = quads.reduce((so, i) => `fma(${w.quad(c, i)}, v${i}, ${so})`, w.scale ? "vec4<f32>()" : sum);
           return `${sum} = ${w.scale ? `fma(vec4<f32>(${w.scale(c)}), ${products}, ${sum})` : products};`;
@@ -145,9 +140,6 @@ export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: Adapt
     bindings: [...vectors.bindings, ...w.bindings],
     workgroupSize,
     shape,
-    staged: vectors.at,
-    sumWidth: width,
-    sumType: sumType(width),
     code: `${vectors.code}
 ${w.code}
 ${addUp.code}
@@ -177,82 +169,6 @@ fn dot_add(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
       const z = Math.ceil(count / MAX_WORKGROUPS);
       return [Math.ceil(count / z), plan.tiles?.(tokens) ?? 1, z];
     },
-  };
-}
-
-/** How the vectors of a tile are read. */
-interface Vectors {
-  readonly bindings: readonly Binding[];
-  readonly enables: NonNullable<Shader["enables"]>;
-  readonly code: string;
-  /** Statements that make them ready. */
-  readonly stage: string;
-  /** Quad `index` of a chunk. */
-  quad(token: number, index: number, chunk: string): string;
-  at(column: string): string;
-}
-
-function vectorsInPlace(x: Tensor, elements: number): Vectors {
-  const { bindings, code } = loader("x", x);
-  return {
-    ...{ bindings, code, enables: [], stage: "" },
-    quad: (t, i, chunk) => `x4(token_${t}, ${chunk} * ${elements}u + ${4 * i}u)`,
-    at: (column) => `x4(token_0, ${column})`,
-  };
-}
-
-/** Puts a vector, times the norm's weight, into workgroup memory: quad i of chunk c at [i, c]. Declares `inverse`. */
-function stagedVector(
-  x: Tensor,
-  { weight, epsilon }: FoldedNorm,
-  elements: number,
-  workgroupSize: number,
-  traits: AdapterTraits,
-): Vectors {
-  const inputs = x.shape[1] ?? 1;
-  const [vector, norm] = [loader("x", x), loader("norm_weight", weight)];
-  const quads = elements / 4;
-  const chunks = Math.ceil(inputs / elements);
-  // Eight quads fill all banks: rows of chunks are shifted against each other so that storing does not collide.
-  const shift = 8 / Math.min(quads, 8);
-  let stride = chunks;
-  while (quads > 1 && stride % 8 !== shift % 8) stride++;
-  const total = laneSum(traits, { name: "workgroup_sum", lanes: workgroupSize, workgroupSize, type: "f32" });
-  const count = chunks * quads;
-  const turns = Array.from({ length: Math.ceil(count / workgroupSize) }, (_, i) => i);
-  const place = (i: string) => `staged[(${i} % ${quads}u) * ${stride}u + ${i} / ${quads}u]`;
-  // All loads before the first store.
-  const unrolled = `${turns
-    .map((turn) => {
-      const column = `min(thread + ${turn * workgroupSize}u, ${count - 1}u) * 4u`;
-      return `let v${turn} = x4(token_0, ${column}); let g${turn} = norm_weight4(0u, ${column});`;
-    })
-    .join("\n  ")}
-  ${turns
-    .map((turn) => {
-      const i = `(thread + ${turn * workgroupSize}u)`;
-      const store = `part += dot(v${turn}, v${turn}); ${place(i)} = v${turn} * g${turn};`;
-      return (turn + 1) * workgroupSize <= count ? store : `if (${i} < ${count}u) { ${store} }`;
-    })
-    .join("\n  ")}`;
-  const looped = `for (var i = thread; i < ${count}u; i += ${workgroupSize}u) {
-    let v = x4(token_0, i * 4u);
-    part += dot(v, v);
-    ${place("i")} = v * norm_weight4(0u, i * 4u);
-  }`;
-  return {
-    bindings: [...vector.bindings, ...norm.bindings],
-    enables: total.enables,
-    code: `${vector.code}
-${norm.code}
-${total.code}
-var<workgroup> staged: array<vec4<f32>, ${quads * stride}>;`,
-    stage: `var part = 0.0;
-  ${turns.length <= MAX_UNROLLED_TURNS ? unrolled : looped}
-  let inverse = 1.0 / sqrt(workgroup_sum(part, thread) / ${inputs}.0 + ${epsilon});
-  workgroupBarrier();`,
-    quad: (_, i, chunk) => `staged[${i * stride}u + ${chunk}]`,
-    at: (column) => `staged[((${column}) / 4u) % ${quads}u * ${stride}u + (${column}) / ${elements}u]`,
   };
 }
 

@@ -8,14 +8,9 @@ import { createSampleState, type SampleKind, seenBitmap } from "@blackmamba/kern
 import { type Device, DisposedError, type PreparedProgram, type Tensor, TensorPool } from "@blackmamba/tensor";
 import { OptionError, PromptError, StateError } from "../errors.ts";
 import { createForward, createHead, type Forward, type ForwardInputs, type Head } from "./forward.ts";
+import { promptCapacities } from "./prompt-capacities.ts";
 import { MAX_RUN_STEPS, type SamplingTensors, Slots, slotTensors } from "./slots.ts";
 import { createLayerStates, type LayerStates, stateTensors } from "./state.ts";
-
-/**
- * Tokens of a prompt that are computed together: enough for each expert to have some, and so few that the largest published
- * model's intermediate results take 47 MiB.
- */
-export const PREFILL_CHUNK = 512;
 
 /** Memory for the logits of many tokens at once; with the largest vocabulary (50,304) that is 166 tokens. */
 const MAX_LOGITS_BYTE_LENGTH = 32 << 20;
@@ -81,6 +76,8 @@ type EngineInputs = Omit<ForwardInputs, "pool">;
 /** Owns what all sequences of a model share: recorded programs, scratch, and the resident state. */
 export class Engine {
   readonly #inputs: EngineInputs;
+  /** Of the programs for prompts, ascending. */
+  readonly #promptCapacities: readonly number[];
   readonly #residentTensors: readonly Tensor[];
   readonly #sequences = new Set<Sequence>();
   #owner: Sequence | undefined;
@@ -98,6 +95,7 @@ export class Engine {
   constructor(inputs: Omit<EngineInputs, "state">) {
     const state = createLayerStates(this.#newPool(inputs.device), inputs.config);
     this.#inputs = { ...inputs, state };
+    this.#promptCapacities = promptCapacities(inputs.config, inputs.device);
     this.#residentTensors = stateTensors(state);
   }
 
@@ -107,6 +105,11 @@ export class Engine {
     const sequence = { states: undefined, pool, position: 0, broken: false, disposed: false };
     this.#sequences.add(sequence);
     return sequence;
+  }
+
+  /** Tokens of a prompt that are computed together. */
+  get prefillChunk(): number {
+    return Math.max(...this.#promptCapacities);
   }
 
   /** Bytes of the state of any sequence. */
@@ -289,7 +292,7 @@ export class Engine {
 
   /** Consumes ids and shows the visitor what it asks for on the way. */
   visit(sequence: Sequence, ids: ArrayLike<number>, visitor: Visitor, signal?: AbortSignal): Promise<void> {
-    const chunk = visitor.logits ? Math.min(PREFILL_CHUNK, this.#logitsRows) : PREFILL_CHUNK;
+    const chunk = visitor.logits ? Math.min(this.prefillChunk, this.#logitsRows) : this.prefillChunk;
     const visitChunk = async (forward: Forward, tokens: number) => {
       if (visitor.layer) {
         for (const [index, program] of forward.programs.entries()) {
@@ -300,7 +303,7 @@ export class Engine {
         await this.#device.run(forward.programs, { tokens, signal });
       }
       if (!visitor.logits) return;
-      const { program, logits } = tokens === 1 ? forward.last : await this.#allRows();
+      const { program, logits } = tokens === 1 ? forward.last : await this.#allRows(forward);
       await this.#device.run([program], { tokens, signal });
       visitor.logits(await this.#device.read(logits, tokens));
     };
@@ -316,11 +319,11 @@ export class Engine {
     tokens: number,
     use: (programs: readonly PreparedProgram[]) => Promise<T>,
   ): Promise<T> {
-    if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= PREFILL_CHUNK)) {
-      throw new OptionError("tokens", `a whole number from 1 to ${PREFILL_CHUNK}`, tokens);
+    if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= this.prefillChunk)) {
+      throw new OptionError("tokens", `a whole number from 1 to ${this.prefillChunk}`, tokens);
     }
     return this.#exclusively(sequence, async () => {
-      const forward = await (tokens === 1 ? this.#decodeForward() : this.#prefillForward());
+      const forward = await this.#forwardFor(tokens);
       const programs =
         tokens === 1 ? await (await this.#single()).stepPrograms(GREEDY) : [...forward.programs, forward.last.program];
       this.#takeTurn(sequence);
@@ -369,7 +372,7 @@ export class Engine {
   /** Consumes ids; resolves to where the logits after the last will be once the device is done. */
   async #consume(sequence: Sequence, ids: ArrayLike<number>, signal: AbortSignal | undefined): Promise<Head> {
     let head: Head | undefined;
-    await this.#eachChunk(sequence, ids, PREFILL_CHUNK, signal, async (forward, tokens, isLast) => {
+    await this.#eachChunk(sequence, ids, this.prefillChunk, signal, async (forward, tokens, isLast) => {
       const { programs, last } = forward;
       await this.#device.run(isLast ? [...programs, last.program] : programs, { tokens, signal });
       head = last;
@@ -390,7 +393,7 @@ export class Engine {
     for (let start = 0; start < ids.length; start += chunk) {
       const part = Uint32Array.from({ length: Math.min(chunk, ids.length - start) }, (_, i) => Number(ids[start + i]));
       const tokens = part.length;
-      const forward = await (tokens === 1 ? this.#decodeForward() : this.#prefillForward());
+      const forward = await this.#forwardFor(tokens);
       signal?.throwIfAborted();
       sequence.broken = true;
       this.#takeTurn(sequence);
@@ -487,19 +490,17 @@ export class Engine {
     }
   }
 
-  async #decodeForward(): Promise<Forward> {
-    return (await this.#single()).forward;
-  }
-
-  #prefillForward(): Promise<Forward> {
-    return this.#record("prefill", (inputs) => createForward(inputs, PREFILL_CHUNK, "sequence"));
+  /** The forward pass over so many tokens of one sequence. */
+  async #forwardFor(tokens: number): Promise<Forward> {
+    if (tokens === 1) return (await this.#single()).forward;
+    const capacity = this.#promptCapacities.find((most) => tokens <= most) ?? this.prefillChunk;
+    return this.#record(`prompt of ${capacity}`, (inputs) => createForward(inputs, capacity, "sequence"));
   }
 
   /** The logits of every token: only those who ask for them pay for their memory. */
-  async #allRows(): Promise<Head> {
-    const { residual } = await this.#prefillForward();
-    const rows = Math.min(PREFILL_CHUNK, this.#logitsRows);
-    return this.#record("logits", (inputs) => createHead(inputs, residual, { rows, lastOnly: false }));
+  #allRows({ residual, capacity }: Forward): Promise<Head> {
+    const rows = Math.min(capacity, this.#logitsRows);
+    return this.#record(`logits of ${capacity}`, (inputs) => createHead(inputs, residual, { rows, lastOnly: false }));
   }
 
   /** Records programs when they are first needed; when that fails, nothing stays allocated and it may be tried again. */

@@ -9,8 +9,9 @@ import {
   type MambaSizes,
   type MambaStepScratch,
 } from "@blackmamba/ssm";
-import type { Tensor, TensorAllocator } from "@blackmamba/tensor";
+import { storageLayout, type Tensor, type TensorAllocator, TensorPool, tensorOf } from "@blackmamba/tensor";
 import type { ModelConfig } from "../config/config.ts";
+import { ScratchMemory } from "./scratch-memory.ts";
 
 /**
  * How the tokens of a run belong together:
@@ -42,17 +43,45 @@ export function createScratch(
 ): Scratch {
   const counts = new Set(config.layers.map(({ experts }) => experts).filter((experts) => experts > 0));
   const sizes = mambaSizes(config);
+  const mixerAllocator = mixerAllocators(allocator, config, order);
   return {
     ids: allocator.createTensor("u32", [tokens], "ids"),
     residual: allocator.createTensor("f32", [tokens, config.hidden], "residual"),
     mamba:
       order === "each"
-        ? { order, scratch: createMambaStepScratch(allocator, sizes, tokens) }
-        : { order, scratch: createMambaSequenceScratch(allocator, sizes, tokens) },
+        ? { order, scratch: createMambaStepScratch(mixerAllocator(), sizes, tokens) }
+        : { order, scratch: createMambaSequenceScratch(mixerAllocator(), sizes, tokens) },
     experts: new Map(
-      [...counts].map((experts) => [experts, createExpertScratch(allocator, expertSizes(config), experts, tokens)]),
+      [...counts].map((experts) => [
+        experts,
+        createExpertScratch(mixerAllocator(), expertSizes(config), experts, tokens),
+      ]),
     ),
   };
+}
+
+/**
+ * Where the next mixer's tensors come from. Mixers leave each other nothing but the residual stream, so that those of a prompt,
+ * which are large, take turns in the same memory. Where a layer has two, Mamba works between the halves of the experts.
+ */
+function mixerAllocators(allocator: TensorAllocator, config: ModelConfig, order: TokenOrder): () => TensorAllocator {
+  const isParallel = config.layers.some(({ mamba, experts }) => mamba && experts > 0);
+  if (isParallel || order === "each") return () => allocator;
+  const memory = new ScratchMemory(allocator);
+  return () => memory.nextUser();
+}
+
+/** Bytes of what {@link createScratch} allocates; allocates nothing. */
+export function scratchByteLength(config: ModelConfig, tokens: number, order: TokenOrder): number {
+  const pool = new TensorPool({
+    createTensor(dtype, shape, label) {
+      const { byteLength } = storageLayout(dtype, shape);
+      const storage = { byteLength, maxOperandByteLength: byteLength, maxOperands: 0, dispose() {} };
+      return tensorOf(storage, dtype, shape, label);
+    },
+  });
+  createScratch(pool, config, tokens, order);
+  return pool.byteLength;
 }
 
 /** A configuration's sizes as the Mamba layer wants them. */

@@ -15,8 +15,8 @@ function runs(stepMs: number, count: number, software = false): number[] {
   });
 }
 
-test("runs grow until they take 12 ms, or as many steps as fit", () => {
-  expect(runs(1, 6)).toEqual([1, 4, 12, 12, 12, 12]);
+test("runs grow until they take 8 ms, or as many steps as fit", () => {
+  expect(runs(1, 6)).toEqual([1, 4, 8, 8, 8, 8]);
   expect(runs(0.05, 6)).toEqual([1, 4, 16, 64, 64, 64]);
   expect(runs(0.05, 20).at(-1)).toBe(MAX_RUN_STEPS);
   expect(runs(40, 4)).toEqual([1, 1, 1, 1]);
@@ -32,7 +32,7 @@ test("a device that becomes slower is asked for less", () => {
     return steps;
   };
   for (let i = 0; i < 8; i++) run(1);
-  expect(run(20)).toBe(12);
+  expect(run(20)).toBe(8);
   expect(run(20)).toBeLessThan(3);
   expect(run(20)).toBe(1);
 });
@@ -48,8 +48,8 @@ test("ends that are noticed late, two at a time, do not make runs longer than th
     pace.note(second, 0, done);
     sizes.push(first, second);
   }
-  expect(Math.max(...sizes)).toBeLessThanOrEqual(16);
-  expect(sizes.at(-1)).toBe(6);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(8);
+  expect(sizes.at(-1)).toBe(4);
 });
 
 test("the time of a prompt is not taken for that of a step", () => {

@@ -7,9 +7,9 @@ import { MAX_RUN_STEPS } from "../forward/slots.ts";
 
 /**
  * How long the device may be busy with one run. A reader waits for two at most, the one that is awaited and the one before,
- * which is less than the 30 ms between two pictures of a smooth stream.
+ * and for what JavaScript takes to ask for the next: less than the 30 ms between two pictures of a smooth stream.
  */
-const RUN_MS = 12;
+const RUN_MS = 8;
 
 /** Runs that the time of a step is taken from: the end of one may be noticed late, and that of the next at the same time. */
 const RUNS_MEASURED = 4;

@@ -4,6 +4,7 @@
 import { type Checkpoint, type CheckpointTensor, decodeTensor, requireTensor } from "@blackmamba/checkpoint";
 import { type Device, type DType, storageLayout, type Tensor } from "@blackmamba/tensor";
 import { ModelWeightsError } from "../errors.ts";
+import { createWeights } from "./create-weights.ts";
 import type { Weight } from "./weight.ts";
 import { type ModelTable, weightsOf } from "./weight-table.ts";
 
@@ -62,29 +63,20 @@ export async function loadWeights(
   checkWeights(checkpoint, table);
   const totalBytes = [...checkpoint.tensors.values()].reduce((sum, tensor) => sum + byteLength(tensor), 0);
   let loadedBytes = 0;
-  const loaded = new Map<Weight, Tensor>();
-  try {
-    for (const weight of presentWeights(checkpoint, table)) {
+  const weights = presentWeights(checkpoint, table).map((weight) => {
+    const sources = weight.names.map((name) => requireTensor(checkpoint, name));
+    return { weight, sources, dtype: deviceDType(weight, sources) };
+  });
+  return createWeights(device, table, weights, async (tensor, { weight, sources, dtype }) => {
+    for (const [index, source] of sources.entries()) {
       signal?.throwIfAborted();
-      const sources = weight.names.map((name) => requireTensor(checkpoint, name));
-      const dtype = deviceDType(weight, sources);
-      const tensor = device.createTensor(dtype, weight.deviceShape, String(weight.names[0]));
-      loaded.set(weight, tensor);
-      for (const [index, source] of sources.entries()) {
-        await (dtype === source.dtype && weight.form !== "-exp"
-          ? streamTensor(device, tensor, source, index, sources.length, signal)
-          : widenTensor(device, tensor, source, index, weight.form, signal));
-        loadedBytes += byteLength(source);
-        onProgress?.({ loadedBytes, totalBytes, tensor: source.name });
-      }
+      await (dtype === source.dtype && weight.form !== "-exp"
+        ? streamTensor(device, tensor, source, index, sources.length, signal)
+        : widenTensor(device, tensor, source, index, weight.form, signal));
+      loadedBytes += byteLength(source);
+      onProgress?.({ loadedBytes, totalBytes, tensor: source.name });
     }
-    // A device may learn only now that it had no room.
-    await device.settled();
-  } catch (error) {
-    for (const tensor of loaded.values()) tensor.storage.dispose();
-    throw error;
-  }
-  return place(table, loaded) as ModelTable<Tensor>;
+  });
 }
 
 /** Frees every tensor of a loaded table. */
@@ -96,14 +88,6 @@ function disposeWithin(node: unknown): void {
   if (typeof node !== "object" || node === null) return;
   if ("storage" in node) (node as Tensor).storage.dispose();
   else for (const value of Object.values(node)) disposeWithin(value);
-}
-
-/** Copies the table's structure, with the loaded tensor in the place of each weight. */
-export function place(node: unknown, loaded: ReadonlyMap<Weight, Tensor>): unknown {
-  if (typeof node !== "object" || node === null) return node;
-  if ("names" in node) return loaded.get(node as Weight);
-  if (Array.isArray(node)) return node.map((item) => place(item, loaded));
-  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, place(value, loaded)]));
 }
 
 /** What a weight is stored as: its own type, if that is what the device wants and all its parts share it. */

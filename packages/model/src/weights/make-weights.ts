@@ -4,7 +4,7 @@
  */
 import type { Device, DType, Tensor } from "@blackmamba/tensor";
 import { ModelWeightsError } from "../errors.ts";
-import { place } from "./load-weights.ts";
+import { createWeights } from "./create-weights.ts";
 import type { Weight } from "./weight.ts";
 import { type ModelTable, weightsOf } from "./weight-table.ts";
 
@@ -18,37 +18,39 @@ export interface WeightRequest {
   readonly dtypes: readonly DType[];
 }
 
-/** Makes a weight: a tensor of the device, of the shape and one of the types that were asked for. The model owns it. */
-export type MakeWeight = (request: WeightRequest, device: Device) => Tensor | Promise<Tensor>;
+/** How a weight is made. */
+export interface WeightRecipe {
+  /** One of those that were asked for. */
+  readonly dtype: DType;
+  /** Fills the weight, which is all zeros. A program that does so may write this weight, and read no other while it does. */
+  fill(tensor: Tensor, device: Device): void | Promise<void>;
+}
+
+/** Says how a weight is to be made. It is asked for all of them before the first is filled. */
+export type MakeWeight = (request: WeightRequest) => WeightRecipe;
 
 /** The weights that {@link makeWeights} makes: all but the optional ones. */
 export function madeWeights(table: ModelTable<Weight>): Weight[] {
   return weightsOf(table).filter(({ optional }) => !optional);
 }
 
-/** Makes every weight of the table. When one fails, those before are freed. */
+/** Makes every weight of the table. When one fails, nothing stays allocated. */
 export async function makeWeights(
   device: Device,
   table: ModelTable<Weight>,
   make: MakeWeight,
   signal?: AbortSignal,
 ): Promise<ModelTable<Tensor>> {
-  const made = new Map<Weight, Tensor>();
-  try {
-    for (const weight of madeWeights(table)) {
-      signal?.throwIfAborted();
-      const request = { name: String(weight.names[0]), shape: weight.deviceShape, dtypes: dtypesOf(weight) };
-      const tensor = await make(request, device);
-      made.set(weight, tensor);
-      requireFit(request, tensor);
-    }
-    // A device may learn only now that it had no room.
-    await device.settled();
-  } catch (error) {
-    for (const tensor of made.values()) tensor.storage.dispose();
-    throw error;
-  }
-  return place(table, made) as ModelTable<Tensor>;
+  const weights = madeWeights(table).map((weight) => {
+    const request = { name: String(weight.names[0]), shape: weight.deviceShape, dtypes: dtypesOf(weight) };
+    const recipe = make(request);
+    requireAsked(request, recipe);
+    return { weight, dtype: recipe.dtype, recipe };
+  });
+  return createWeights(device, table, weights, (tensor, { recipe }) => {
+    signal?.throwIfAborted();
+    return recipe.fill(tensor, device);
+  });
 }
 
 function dtypesOf({ form, quantizable }: Weight): readonly DType[] {
@@ -56,10 +58,9 @@ function dtypesOf({ form, quantizable }: Weight): readonly DType[] {
   return quantizable ? ["f32", "f16", "bf16", "q8_0", "q4_0"] : ["f32", "f16", "bf16"];
 }
 
-function requireFit({ name, shape, dtypes }: WeightRequest, tensor: Tensor): void {
-  if (String(tensor.shape) === String(shape) && dtypes.includes(tensor.dtype)) return;
+function requireAsked({ name, dtypes }: WeightRequest, { dtype }: WeightRecipe): void {
+  if (dtypes.includes(dtype)) return;
   throw new ModelWeightsError(
-    `weight ${name}: expected ${dtypes.join(" or ")} [${shape.join(", ")}], ` +
-      `found ${tensor.dtype} [${tensor.shape.join(", ")}]; makeWeight has to make what it is asked for`,
+    `weight ${name}: expected ${dtypes.join(" or ")}, found ${dtype}; makeWeight has to make what it is asked for`,
   );
 }

@@ -84,8 +84,7 @@ testKernel(expertUp, [
   ...(["f32", "f16", "bf16", "q8_0", "q4_0"] as const).map((dtype) => random(8, 70, 96, { dtype })),
   random(8, 33, 1152, { gating: "softmax" }),
   random(3, 5, 37, { bias: true }),
-  random(64, 40, 32, { gated: false, gating: "softmax", bias: true }),
-  random(300, 9, 33),
+  random(16, 40, 32, { gated: false, gating: "softmax", bias: true }),
   // The longest that is normalised on the way.
   random(8, 9, 2048, { dtype: "q8_0" }),
   part([0, 0, 99]),

@@ -5,14 +5,17 @@
  *   expert = argmax(gate), the first of equal values;   routes[experts] = gate[expert]
  *   out = gelu(up[expert, :ffn] · v) · (up[expert, ffn:] · v);   not gated: out = gelu(up[expert] · v)
  *
- * For several tokens, which take several experts, the same is done by `linear`, `route` and `group`.
+ * For several tokens, which take several experts, and for many experts the same is done by `linear`, `route` and `group`.
  */
-import { expectOperand, WEIGHT_DTYPES } from "@blackmamba/kernels";
-import { defineKernel, type Tensor } from "@blackmamba/tensor";
+import { expectOperand, MAX_SMALL_ROWS, WEIGHT_DTYPES } from "@blackmamba/kernels";
+import { defineKernel, ShapeError, type Tensor } from "@blackmamba/tensor";
 import type { Gating } from "../route/route.ts";
 import { expertUpCpu, expertUpReference } from "./expert-up.reference.ts";
 import { expertUpWasm } from "./expert-up.wasm.ts";
 import { expertUpShader } from "./expert-up.wgsl.ts";
+
+/** So many experts can be chosen among by every workgroup for itself. */
+export const MAX_EXPERTS = MAX_SMALL_ROWS;
 
 /** Operands of {@link expertUp}. */
 export type ExpertUpOperands = {
@@ -26,7 +29,7 @@ export type ExpertUpOperands = {
   readonly x: Tensor;
   /** f32 [hidden]: the norm's weight */
   readonly norm: Tensor;
-  /** [experts, hidden], any float type */
+  /** [experts, hidden], any float type; at most {@link MAX_EXPERTS} */
   readonly router: Tensor;
   /** f32 [experts] */
   readonly routerBias: Tensor;
@@ -57,6 +60,11 @@ export const expertUp = defineKernel<ExpertUpOperands, ExpertUpParams>({
     expectOperand("expert-up", "out", out, ["f32"], [1, undefined]);
     expectOperand("expert-up", "x", x, ["f32"], [1, hidden]);
     expectOperand("expert-up", "router", router, WEIGHT_DTYPES, [undefined, undefined]);
+    if (experts > MAX_EXPERTS) {
+      throw new ShapeError(
+        `expert-up: operand router: expected at most ${MAX_EXPERTS} experts, found ${experts}; use linear and route`,
+      );
+    }
     expectOperand("expert-up", "expert", expert, ["u32"], [1]);
     expectOperand("expert-up", "routes", routes, ["f32"], [1, experts + 1]);
     expectOperand("expert-up", "norm", norm, ["f32"], [hidden]);

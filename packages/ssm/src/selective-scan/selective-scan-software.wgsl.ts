@@ -10,10 +10,10 @@ import type { SelectiveScanOperands } from "./selective-scan.ts";
 const WORKGROUP_SIZE = 64;
 
 export function selectiveScanSoftware(operands: SelectiveScanOperands): Shader {
-  const { B, C, z } = operands;
+  const { dt, B, C, z } = operands;
   const [inner, states] = operands.A.shape;
   const row = ({ offset, rowStride }: Tensor) => `${offset}u + t * ${rowStride}u`;
-  const { bindings, nameOfC } = scanBindings(operands);
+  const { bindings, nameOfU, nameOfC } = scanBindings(operands);
   return {
     bindings,
     code: `${SILU}
@@ -29,8 +29,8 @@ fn main(${MAIN_PARAMETERS}) {
     a[n] = A[d * ${states}u + n];
   }
   for (var t = 0u; t < run.tokens; t++) {
-    let step = dt[t * ${inner}u + d];
-    let input = u[t * ${inner}u + d];
+    let step = dt[${row(dt)} + d];
+    let input = ${nameOfU}[t * ${inner}u + d];
     var y = D[d] * input;
     for (var n = 0u; n < ${states}u; n++) {
       s[n] = fma(exp(step * a[n]), s[n], step * input * B[${row(B)} + n]);

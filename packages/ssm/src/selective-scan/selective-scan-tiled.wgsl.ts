@@ -41,15 +41,16 @@ function tokenByteLength({ channels, lanes }: Pick<ScanTile, "channels" | "lanes
 }
 
 export function selectiveScanTiled(operands: SelectiveScanOperands, { channels, lanes, tokens }: ScanTile): Shader {
-  const { B, C, z } = operands;
+  const { dt, B, C, z } = operands;
   const [inner, states] = operands.A.shape;
-  const { bindings, nameOfC } = scanBindings(operands);
+  const { bindings, nameOfU, nameOfC } = scanBindings(operands);
   const threads = channels * lanes;
   const statesPerLane = Math.ceil(states / lanes);
   // Lanes may have room for more states than there are: those stay 0.
   const width = statesPerLane * lanes;
   const own = range(statesPerLane);
-  // Each thread loads u, dt and z of its channel for every so many-th token, and stores those tokens' outputs.
+  // Each thread loads u, dt and z of its channel for every so many-th token, and stores those tokens' outputs: so they may take
+  // u's place. What is loaded past the last token or channel may be either by then, and is not used.
   const turns = range(Math.ceil(tokens / lanes));
   const pairs = range(Math.ceil((tokens * width) / threads));
   const row = ({ offset, rowStride }: Tensor, token: string) => `${offset}u + ${token} * ${rowStride}u`;
@@ -61,8 +62,8 @@ export function selectiveScanTiled(operands: SelectiveScanOperands, { channels, 
       .map(
         (i) => `{
       let token = min(${first} + lane + ${i * lanes}u, last);
-      dt${i} = dt[token * ${inner}u + d];
-      u${i} = u[token * ${inner}u + d];
+      dt${i} = dt[${row(dt, "token")} + d];
+      u${i} = ${nameOfU}[token * ${inner}u + d];
       z${i} = z[${row(z, "token")} + d];
     }`,
       )

@@ -17,8 +17,9 @@ export function selectiveScanReference(
 
   for (let t = 0; t < tokens; t++) {
     const [bRow, cRow, zRow] = [rowOf(operands.B, t), rowOf(operands.C, t), rowOf(operands.z, t)];
+    const dtRow = rowOf(operands.dt, t);
     for (let d = 0; d < inner; d++) {
-      const step = dt[t * inner + d];
+      const step = dt[dtRow + d];
       const input = u[t * inner + d];
       let y = D[d] * input;
       for (let n = 0; n < states; n++) {

@@ -37,6 +37,21 @@ const random = (tokens: number, inner: number, states: number): Case => ({
   tolerance: 2e-6,
 });
 
+/** As the Mamba layer has it: the result in place of u, and dt beside z. */
+const inPlace = (tokens: number, inner: number, states: number): Case => {
+  const apart = random(tokens, inner, states);
+  return {
+    ...apart,
+    name: `${apart.name}, in place`,
+    operands: async (make) => {
+      const operands = await apart.operands(make);
+      const xz = await withSign(make, [60, 2 * inner], 0.5);
+      const [dt, z] = [columns(xz, 0, inner), columns(xz, inner, 2 * inner)];
+      return { ...operands, out: operands.u, dt, z };
+    },
+  };
+};
+
 testKernel(selectiveScan, [
   {
     name: "worked out by hand",
@@ -69,4 +84,7 @@ testKernel(selectiveScan, [
   random(37, 18, 20),
   random(20, 2, 50),
   random(3, 2, 200),
+  ...[1, 15, 16, 17, 60].map((tokens) => inPlace(tokens, 21, 16)),
+  inPlace(37, 18, 20),
+  inPlace(5, 70, 200),
 ]);

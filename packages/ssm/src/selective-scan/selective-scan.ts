@@ -12,11 +12,11 @@ import { selectiveScanShader } from "./selective-scan.wgsl.ts";
 
 /** Operands of {@link selectiveScan}. */
 export type SelectiveScanOperands = {
-  /** f32 [tokens, inner] */
+  /** f32 [tokens, inner]; may be `u` itself, whose elements are each read before they are written */
   readonly out: Tensor;
   /** f32 [tokens, inner], after convolution and SiLU */
   readonly u: Tensor;
-  /** f32 [tokens, inner], after softplus */
+  /** f32 [tokens, inner], may be a view of columns; after softplus */
   readonly dt: Tensor;
   /** f32 [inner, state], negative */
   readonly A: Tensor;
@@ -43,7 +43,7 @@ export const selectiveScan = defineKernel<SelectiveScanOperands>({
       expectOperand("selective-scan", name, tensor, ["f32"], [tokens, width], { view });
     expectOperand("selective-scan", "out", out, ["f32"], [undefined, undefined]);
     perToken("u", u, inner, false);
-    perToken("dt", dt, inner, false);
+    perToken("dt", dt, inner, true);
     expectOperand("selective-scan", "A", A, ["f32"], [inner, undefined]);
     perToken("B", B, states, true);
     perToken("C", C, states, true);

@@ -3,7 +3,7 @@
  * none, or the host allows none.
  */
 
-import type { Device, KernelTime, PreparedProgram, RunOptions } from "../device.ts";
+import type { Device, KernelTime, PreparedProgram, RunOptions, TensorSpec } from "../device.ts";
 import { type DType, storageLayout } from "../dtype.ts";
 import { type DeviceLostError, DisposedError, OutOfMemoryError, ShapeError } from "../errors.ts";
 import { f32, type HostTensor, hostTensor, u32 } from "../host-tensor.ts";
@@ -12,6 +12,7 @@ import type { Program } from "../program.ts";
 import {
   requireRange,
   requireReadable,
+  requireRoom,
   requireWhole,
   rowCount,
   type Storage,
@@ -119,8 +120,21 @@ export class CpuDevice implements Device {
     }
   }
 
+  createTensors(specs: readonly TensorSpec[]): Tensor[] {
+    const tensors: Tensor[] = [];
+    try {
+      // The CPU's memory is one piece: tensors that are made one after another lie so.
+      for (const { dtype, shape, label } of specs) tensors.push(this.createTensor(dtype, shape, label));
+      return tensors;
+    } catch (error) {
+      for (const { storage } of tensors) storage.dispose();
+      throw error;
+    }
+  }
+
   async write(tensor: Tensor, bytes: ArrayBufferView, byteOffset = 0): Promise<void> {
     requireWhole(tensor, "write");
+    requireRoom(tensor, { byteOffset, byteLength: bytes.byteLength });
     const source = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     bytesOf(tensor).set(source, byteOffset);
   }

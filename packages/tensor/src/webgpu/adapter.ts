@@ -10,6 +10,8 @@ export interface FoundAdapter {
   readonly name: string;
   /** The adapter is emulated on the CPU. */
   readonly software: boolean;
+  /** Whether shaders may use `packed_4x8_integer_dot_product`. */
+  readonly packedDot: boolean;
 }
 
 const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp/i;
@@ -22,7 +24,7 @@ export async function findAdapter(): Promise<FoundAdapter | string> {
   if (!adapter) {
     return "WebGPU found no GPU with a working Vulkan, Metal or D3D12 driver; to use a GPU, install or update its driver";
   }
-  return describeAdapter(adapter);
+  return { ...describeAdapter(adapter), packedDot: gpu.wgslLanguageFeatures.has("packed_4x8_integer_dot_product") };
 }
 
 /** As `findAdapter`, but none is an error. */
@@ -34,7 +36,7 @@ export async function requireAdapter(): Promise<FoundAdapter> {
   return found;
 }
 
-function describeAdapter(adapter: GPUAdapter): FoundAdapter {
+function describeAdapter(adapter: GPUAdapter): Omit<FoundAdapter, "packedDot"> {
   const { vendor, architecture, device, description } = adapter.info;
   const name = [vendor, description || device || architecture].filter(Boolean).join(" ") || "unnamed adapter";
   const software =

@@ -3,8 +3,8 @@
  * running one only encodes dispatches, in one compute pass and one submit.
  */
 
-import type { Device, KernelTime, PreparedProgram, RunOptions } from "../device.ts";
-import { type DType, roundUp, storageLayout } from "../dtype.ts";
+import type { Device, KernelTime, PreparedProgram, RunOptions, TensorSpec } from "../device.ts";
+import { type ByteRange, type DType, storageLayout } from "../dtype.ts";
 import {
   CodedError,
   DeviceError,
@@ -15,18 +15,20 @@ import {
   OutOfMemoryError,
   ShapeError,
 } from "../errors.ts";
-import type { AdapterTraits, Binding, KernelCall } from "../kernel.ts";
+import type { AdapterTraits, KernelCall } from "../kernel.ts";
 import type { Program } from "../program.ts";
 import {
   requireRange,
   requireReadable,
+  requireRoom,
   requireWhole,
   rowCount,
-  type Storage,
   type Tensor,
   tensorOf,
 } from "../tensor.ts";
 import { type FoundAdapter, requireAdapter } from "./adapter.ts";
+import { type GpuStorage, placeOf, requireReadOrWritten, resourceOf } from "./gpu-storage.ts";
+import { pack } from "./pack.ts";
 import { PipelineCache } from "./pipelines.ts";
 
 /**
@@ -41,9 +43,8 @@ const MAX_KEPT_STAGING_BYTE_LENGTH = 1 << 20;
 /** As many of them as reads may be under way while the next run is encoded. */
 const MAX_KEPT_STAGING_BUFFERS = 3;
 
-interface WebGpuStorage extends Storage {
-  readonly buffer: GPUBuffer;
-}
+/** Most bytes of a buffer that tensors share: what every WebGPU device allows. One of gigabytes many adapters refuse. */
+const MAX_SHARED_BUFFER_BYTE_LENGTH = 256 << 20;
 
 interface Step {
   readonly kernel: string;
@@ -61,6 +62,8 @@ export interface WebGpuDeviceOptions {
   readonly software: boolean;
   /** Use subgroups where the device has them. Default true. */
   readonly subgroups?: boolean | undefined;
+  /** Shaders may use `packed_4x8_integer_dot_product`. Default false. */
+  readonly packedDot?: boolean | undefined;
 }
 
 interface WebGpuProgram extends PreparedProgram {
@@ -89,7 +92,7 @@ export class WebGpuDevice implements Device {
   #unreadRuns = 0;
   #disposed = false;
 
-  constructor(gpu: GPUDevice, { name, software, subgroups = true }: WebGpuDeviceOptions) {
+  constructor(gpu: GPUDevice, { name, software, subgroups = true, packedDot = false }: WebGpuDeviceOptions) {
     this.gpu = gpu;
     this.name = name;
     this.software = software;
@@ -97,6 +100,7 @@ export class WebGpuDevice implements Device {
     this.#traits = {
       software,
       subgroupSize: subgroups ? subgroupSizeOf(gpu) : 0,
+      packedDot,
       maxWorkgroupSize: gpu.limits.maxComputeInvocationsPerWorkgroup,
       maxWorkgroupByteLength: gpu.limits.maxComputeWorkgroupStorageSize,
     };
@@ -118,13 +122,27 @@ export class WebGpuDevice implements Device {
   }
 
   createTensor(dtype: DType, shape: readonly number[], label: string): Tensor {
+    return this.createTensors([{ dtype, shape, label }])[0] as Tensor;
+  }
+
+  createTensors(specs: readonly TensorSpec[]): Tensor[] {
     if (this.#disposed) throw new DisposedError("WebGPU device");
-    const layout = storageLayout(dtype, shape);
-    const byteLength = Math.max(layout.byteLength, 4);
-    const { maxBufferSize, maxStorageBufferBindingSize, maxStorageBuffersPerShaderStage } = this.gpu.limits;
-    if (byteLength > maxBufferSize) {
-      throw new OutOfMemoryError(`${label}: ${byteLength} bytes, this device allows ${maxBufferSize} in one buffer`);
-    }
+    const { maxBufferSize } = this.gpu.limits;
+    const sized = specs.map((spec) => {
+      const byteLength = Math.max(storageLayout(spec.dtype, spec.shape).byteLength, 4);
+      if (byteLength <= maxBufferSize) return { ...spec, byteLength };
+      throw new OutOfMemoryError(
+        `${spec.label}: ${byteLength} bytes, this device allows ${maxBufferSize} in one buffer`,
+      );
+    });
+    return pack(sized, MAX_SHARED_BUFFER_BYTE_LENGTH).flatMap((placed) => this.#createTogether(placed));
+  }
+
+  /** Makes one buffer, and the tensors in it. */
+  #createTogether(specs: readonly (TensorSpec & ByteRange)[]): Tensor[] {
+    const [first, last] = [specs[0], specs.at(-1)] as [TensorSpec & ByteRange, TensorSpec & ByteRange];
+    const byteLength = last.byteOffset + last.byteLength;
+    const label = first === last ? first.label : `${first.label} … ${last.label}`;
     this.gpu.pushErrorScope("out-of-memory");
     const buffer = this.gpu.createBuffer({
       label,
@@ -136,35 +154,38 @@ export class WebGpuDevice implements Device {
       (error) => new OutOfMemoryError(`${label}: no room for ${byteLength} bytes on ${this.name}: ${error.message}`),
     );
     this.#allocatedByteLength += byteLength;
-    let live = true;
-    const storage: WebGpuStorage = {
-      buffer,
-      byteLength,
-      maxOperandByteLength: maxStorageBufferBindingSize,
-      maxOperands: maxStorageBuffersPerShaderStage,
-      dispose: () => {
-        if (!live) return;
-        live = false;
-        buffer.destroy();
-        this.#allocatedByteLength -= byteLength;
-      },
-    };
-    return tensorOf(storage, dtype, shape, label);
+    const live = new Set(specs);
+    return specs.map((spec) => {
+      const storage: GpuStorage = {
+        buffer,
+        byteOffset: spec.byteOffset,
+        byteLength: spec.byteLength,
+        maxOperandByteLength: this.gpu.limits.maxStorageBufferBindingSize,
+        maxOperands: this.gpu.limits.maxStorageBuffersPerShaderStage,
+        dispose: () => {
+          if (!live.delete(spec) || live.size > 0) return;
+          buffer.destroy();
+          this.#allocatedByteLength -= byteLength;
+        },
+      };
+      return tensorOf(storage, spec.dtype, spec.shape, spec.label);
+    });
   }
 
   async write(tensor: Tensor, bytes: ArrayBufferView, byteOffset = 0): Promise<void> {
     this.#assertUsable();
     requireWhole(tensor, "write");
-    const { buffer } = tensor.storage as WebGpuStorage;
+    requireRoom(tensor, { byteOffset, byteLength: bytes.byteLength });
+    const { buffer, offset } = placeOf(tensor, { byteOffset });
     const whole = bytes.byteLength & ~3;
     const source = bytes.buffer as ArrayBuffer;
     this.#scoped(`write ${tensor.label}`, () => {
-      this.gpu.queue.writeBuffer(buffer, byteOffset, source, bytes.byteOffset, whole);
+      this.gpu.queue.writeBuffer(buffer, offset, source, bytes.byteOffset, whole);
       if (whole === bytes.byteLength) return;
       // A 16-bit tensor with an odd count ends in half a word; its storage was rounded up to a whole one.
       const tail = new Uint8Array(4);
       tail.set(new Uint8Array(source, bytes.byteOffset + whole, bytes.byteLength - whole));
-      this.gpu.queue.writeBuffer(buffer, byteOffset + whole, tail);
+      this.gpu.queue.writeBuffer(buffer, offset + whole, tail);
     });
     this.#pendingWriteByteLength += bytes.byteLength;
     if (this.#pendingWriteByteLength < MAX_PENDING_WRITE_BYTE_LENGTH) return;
@@ -185,10 +206,10 @@ export class WebGpuDevice implements Device {
   async #readBytes(tensor: Tensor, rows: number): Promise<ArrayBuffer> {
     this.#assertUsable();
     const byteLength = rows * (tensor.shape.at(-1) ?? 1) * 4;
-    const { buffer } = tensor.storage as WebGpuStorage;
+    const { buffer, offset } = placeOf(tensor, tensor.values);
     const staging = this.#takeStaging(byteLength);
     this.#encode(`read ${tensor.label}`, (encoder) => {
-      encoder.copyBufferToBuffer(buffer, tensor.values.byteOffset, staging, 0, byteLength);
+      encoder.copyBufferToBuffer(buffer, offset, staging, 0, byteLength);
     });
     return this.#orLost(async () => {
       try {
@@ -216,20 +237,35 @@ export class WebGpuDevice implements Device {
       if (source.byteLength !== target.byteLength) {
         throw new ShapeError(`copy ${from.label} to ${to.label}: their sizes differ`);
       }
-      const buffers = { from: (from.storage as WebGpuStorage).buffer, to: (to.storage as WebGpuStorage).buffer };
-      return { source, target, buffers };
+      return { source: placeOf(from, source), target: placeOf(to, target), byteLength: source.byteLength };
     });
+    const between: GPUBuffer[] = [];
     this.#encode(`copy ${pairs.map(([{ label }]) => label).join(", ")}`, (encoder) => {
-      for (const { source, target, buffers } of copies) {
-        encoder.copyBufferToBuffer(buffers.from, source.byteOffset, buffers.to, target.byteOffset, source.byteLength);
+      for (const { source, target, byteLength } of copies) {
+        if (source.buffer !== target.buffer) {
+          encoder.copyBufferToBuffer(source.buffer, source.offset, target.buffer, target.offset, byteLength);
+          continue;
+        }
+        // WebGPU copies from one buffer to another only.
+        const buffer = this.gpu.createBuffer({
+          size: byteLength,
+          usage: GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+        });
+        between.push(buffer);
+        encoder.copyBufferToBuffer(source.buffer, source.offset, buffer, 0, byteLength);
+        encoder.copyBufferToBuffer(buffer, 0, target.buffer, target.offset, byteLength);
       }
     });
+    for (const buffer of between) buffer.destroy();
   }
 
   clear(...tensors: Tensor[]): void {
     for (const tensor of tensors) requireWhole(tensor, "clear");
     this.#encode(`clear ${tensors.map(({ label }) => label).join(", ")}`, (encoder) => {
-      for (const { storage } of tensors) encoder.clearBuffer((storage as WebGpuStorage).buffer);
+      for (const { storage } of tensors) {
+        const { buffer, byteOffset, byteLength } = storage as GpuStorage;
+        encoder.clearBuffer(buffer, byteOffset, byteLength);
+      }
     });
   }
 
@@ -372,6 +408,7 @@ export class WebGpuDevice implements Device {
 
   async #prepareCall(call: KernelCall): Promise<Step> {
     const shader = call.shader(this.#traits);
+    requireReadOrWritten(call.name, shader.bindings);
     const { pipeline, layout } = await this.#pipelines.get(call.name, shader);
     const entries = [
       { binding: 0, resource: { buffer: this.#run } },
@@ -464,7 +501,7 @@ export class WebGpuDevice implements Device {
  * @throws NoDeviceError when there is no adapter, or it gives no device, with the reason
  */
 export async function createWebGpuDevice(found?: FoundAdapter): Promise<WebGpuDevice> {
-  const { adapter, name, software } = found ?? (await requireAdapter());
+  const { adapter, name, software, packedDot } = found ?? (await requireAdapter());
   const { limits, features } = adapter;
   try {
     const gpu = await adapter.requestDevice({
@@ -480,7 +517,7 @@ export async function createWebGpuDevice(found?: FoundAdapter): Promise<WebGpuDe
         maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
       },
     });
-    return new WebGpuDevice(gpu, { name, software });
+    return new WebGpuDevice(gpu, { name, software, packedDot });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new NoDeviceError(`the WebGPU adapter ${name} gives no device: ${reason}; use the device "cpu"`, { cause });
@@ -491,11 +528,4 @@ export async function createWebGpuDevice(found?: FoundAdapter): Promise<WebGpuDe
 function subgroupSizeOf({ features, adapterInfo }: GPUDevice): number {
   const { subgroupMinSize, subgroupMaxSize } = adapterInfo;
   return features.has("subgroups") && subgroupMinSize === subgroupMaxSize ? subgroupMaxSize : 0;
-}
-
-function resourceOf({ tensor, part = "values" }: Binding): GPUBufferBinding {
-  const range = tensor[part];
-  const { buffer } = tensor.storage as WebGpuStorage;
-  if (!range) throw new ShapeError(`${tensor.label}: a ${tensor.dtype} tensor has no ${part}`);
-  return { buffer, offset: range.byteOffset, size: roundUp(Math.max(range.byteLength, 4), 4) };
 }

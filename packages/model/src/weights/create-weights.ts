@@ -1,0 +1,45 @@
+/**
+ * Puts a model's weights on a device: tensors that lie together, as no kernel writes them. Not here: what they hold.
+ */
+import type { Device, DType, Tensor } from "@blackmamba/tensor";
+import type { Weight } from "./weight.ts";
+import type { ModelTable } from "./weight-table.ts";
+
+/**
+ * Makes tensors for weights, and has them filled one after another. When that fails, nothing stays allocated.
+ *
+ * @param weights - of the table, and what each is to be
+ * @returns the table's structure with a tensor in each place, `undefined` for a weight that is not among these
+ */
+export async function createWeights<W extends { readonly weight: Weight; readonly dtype: DType }>(
+  device: Device,
+  table: ModelTable<Weight>,
+  weights: readonly W[],
+  fill: (tensor: Tensor, weight: W) => void | Promise<void>,
+): Promise<ModelTable<Tensor>> {
+  const tensors = device.createTensors(
+    weights.map(({ weight, dtype }) => ({ dtype, shape: weight.deviceShape, label: String(weight.names[0]) })),
+  );
+  const created = new Map<Weight, Tensor>();
+  try {
+    for (const [index, each] of weights.entries()) {
+      const tensor = tensors[index] as Tensor;
+      created.set(each.weight, tensor);
+      await fill(tensor, each);
+    }
+    // A device may learn only now that it had no room.
+    await device.settled();
+  } catch (error) {
+    for (const { storage } of tensors) storage.dispose();
+    throw error;
+  }
+  return place(table, created) as ModelTable<Tensor>;
+}
+
+/** Copies the table's structure, with the tensor in the place of each weight. */
+function place(node: unknown, created: ReadonlyMap<Weight, Tensor>): unknown {
+  if (typeof node !== "object" || node === null) return node;
+  if ("names" in node) return created.get(node as Weight);
+  if (Array.isArray(node)) return node.map((item) => place(item, created));
+  return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, place(value, created)]));
+}
