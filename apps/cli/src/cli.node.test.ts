@@ -169,9 +169,11 @@ describe("bench", () => {
   ])("of random weights on %s", async (device, more) => {
     const args = ["bench", "--preset", "storyteller", "--device", device, ...more, ...small];
     const { exitCode, out, err } = await blackmamba(args);
-    expect(err).toMatch(/^device .*\nthe ceiling …\nmaking weights …\ndecode …\nprefill …\nkernels …\n/);
+    expect(err).toMatch(
+      /^device .*\nthe ceiling …\nmaking weights …\ndecode …\nprefill …\nkernels of decode …\nkernels of prefill …\n/,
+    );
     expect(exitCode).toBe(0);
-    const { ceiling, model, decode, prefill, memory, batch, context, plain } = JSON.parse(out);
+    const { ceiling, model, decode, prefill, memory, batch, context, cpu } = JSON.parse(out);
     expect(ceiling.copyBytesPerSecond.median).toBeGreaterThan(0);
     expect(ceiling.flopsPerSecond.median).toBeGreaterThan(0);
     expect(model.parameters.total).toBe(25_973_296);
@@ -184,11 +186,19 @@ describe("bench", () => {
     }
     expect(memory.beyond).toBeLessThan(64 << 20);
     expect(batch).toMatchObject({ sequences: 2, tokens: 3 });
+    expect(decode.gapsMs.median).toBeGreaterThan(0);
+    expect(decode.gapsMs.longest).toBeGreaterThanOrEqual(decode.gapsMs.median);
     if (device !== "cpu") return;
     expect(model.byteLength.total).toBeLessThan(30e6);
-    expect(context).toMatchObject({ tokens: 20, shortTokens: 10 });
-    expect(plain.decodeSpeedup).toBeGreaterThan(0);
-    expect(plain.prefillSpeedup).toBeGreaterThan(0);
+    expect(err).toMatch(/\n20 tokens of context …\ndecode after 10 and after 20 tokens, in turn …\n/);
+    expect(context).toMatchObject({ tokens: 20, shortTokens: 10, decodeTokens: 1 });
+    expect(context.wall.ratio).toBeGreaterThan(0);
+    expect(cpu).toMatchObject({ tokens: 3, promptTokens: 5 });
+    expect(cpu.variants[0]).toMatchObject({ code: "TypeScript", threads: 1, decodeSpeedup: 1, prefillSpeedup: 1 });
+    expect(cpu.variants.at(-1)).toMatchObject({
+      code: "WebAssembly",
+      prefillTokensPerSecond: { runs: [expect.any(Number)] },
+    });
   });
 
   test("of a checkpoint, as tables", async () => {

@@ -266,6 +266,7 @@ describe("bench", () => {
     expect(out).toContain(`decode, 3 runs of 512 tokens
 rate          2,000 tok/s (1,900 to 2,100)
 time          500 µs per token
+gaps          11.9 ms, at most 24.3 ms between arrivals
 weights read  1,380 GB/s, 35 % of copy
 device time   476 µs; wall time is 1.05 × that
 dispatches    3 per token
@@ -312,6 +313,7 @@ all, one by one              3                    400
     expect(tables).toContain("not the same: decode tokens: 100 before, 512 now\n");
     expect(tables).toMatch(/\ndecode {2,}1,600 {2,}2,000 {2}tok\/s {2,}\+25\.0 % better\n/);
     expect(tables).toMatch(/\nprefill {2,}25,000 {2,}25,000 {2}tok\/s {2,}=\n/);
+    expect(tables).toMatch(/\ndecode: gap, longest {2,}24\.3 {2,}24\.3 {2}ms {2,}=\n/);
     const json = await blackmamba(["bench", "--json", "--compare", path]);
     expect(JSON.parse(json.out).format).toBe(1);
     expect(json.err).toContain("+25.0 % better");
@@ -327,6 +329,13 @@ all, one by one              3                    400
     expect(exitCode).toBe(1);
     expect(err).toMatch(message);
     expect(library.calls).toEqual([]);
+  });
+
+  test("shows a bar of each stage only to a terminal, and removes it", async () => {
+    const { err } = await blackmamba(["bench"], fakeIo({ isTTY: true }));
+    expect(err).toContain("\ndecode …\n");
+    expect(err).toContain("% of 6 runs");
+    expect((await blackmamba(["bench"])).err).not.toContain("%");
   });
 
   test("Ctrl-C: 130, and no table", async () => {

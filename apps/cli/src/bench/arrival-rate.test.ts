@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { arrivalRate, togetherRate } from "./arrival-rate.ts";
+import { arrivalGaps, arrivalRate, togetherRate } from "./arrival-rate.ts";
 
 test("one by one: the tokens after the first, by the time since it came", () => {
   // A prompt of 90 ms, then a token every 10 ms.
@@ -35,4 +35,12 @@ test("together: texts that were never under way all at once count as a whole", (
       2,
     ),
   ).toBeCloseTo(100);
+});
+
+test("gaps: from a burst's last token to the next one's first, without the wait for the first", () => {
+  const bursts = [100, 112, 141, 150].flatMap((at) => [at, at + 0.01, at + 0.02]);
+  expect(arrivalGaps(0, bursts).map(Math.round)).toEqual([12, 29, 9]);
+  expect(arrivalGaps(0, [100, 110, 125])).toEqual([10, 15]);
+  expect(arrivalGaps(0, [50, 50, 50])).toEqual([]);
+  expect(arrivalGaps(0, [50])).toEqual([]);
 });

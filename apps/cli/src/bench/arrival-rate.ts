@@ -1,6 +1,7 @@
 /**
- * Tokens per second from the times at which they arrived. Where ids are read back several at a time they arrive in bursts;
- * those of the first burst were computed before it arrived, so the clock starts there and counts those after it.
+ * Tokens per second, and how long a reader waits for them, from the times at which they arrived. Where ids are read back several
+ * at a time they arrive in bursts; those of the first burst were computed before it arrived, so the clock starts there and counts
+ * those after it.
  */
 
 /** A gap this much smaller than a step takes is none: the tokens came in one burst. */
@@ -14,9 +15,20 @@ const BURST_SHARE = 0.1;
  */
 export function arrivalRate(start: number, arrivals: readonly number[]): number {
   const last = arrivals.length - 1;
-  const stepMs = ((arrivals[last] ?? start) - start) / arrivals.length;
-  const [first = last] = burstEnds(arrivals, stepMs * BURST_SHARE);
+  const [first = last] = burstsOfText(start, arrivals);
   return rateBetween(arrivals, first, last) ?? rateOfAll(start, arrivals);
+}
+
+/**
+ * How long a reader waited each time, ms: from a burst's last token to the next one's first. The wait for the first burst, which
+ * is the prompt's, is none of them.
+ *
+ * @param start - when the generation was asked for, ms
+ * @param arrivals - when each token came, ms
+ */
+export function arrivalGaps(start: number, arrivals: readonly number[]): number[] {
+  const ends = burstsOfText(start, arrivals).slice(0, -1);
+  return ends.map((end) => (arrivals[end + 1] ?? 0) - (arrivals[end] ?? 0));
 }
 
 /** A token of one of several texts. */
@@ -45,6 +57,12 @@ export function togetherRate(start: number, arrivals: readonly Arrival[], texts:
   const stepMs = (((times.at(-1) ?? start) - start) / times.length) * texts;
   const ends = burstEnds(times, stepMs * BURST_SHARE).filter((end) => end >= begun && end <= ended);
   return rateBetween(times, ends[0] ?? 0, ends.at(-1) ?? 0) ?? rateOfAll(start, times);
+}
+
+/** Positions of the last token of each burst of one text. */
+function burstsOfText(start: number, arrivals: readonly number[]): number[] {
+  const stepMs = ((arrivals.at(-1) ?? start) - start) / arrivals.length;
+  return burstEnds(arrivals, stepMs * BURST_SHARE);
 }
 
 /** Positions of the last token of each burst. */

@@ -7,7 +7,7 @@ export interface Work {
   readonly name: string;
   /** Parameters that one token uses. */
   readonly activeParameters: number;
-  /** Bytes of all weights. */
+  /** Bytes of all weights that are loaded. */
   readonly byteLength: number;
   /** Bytes that one token reads. */
   readonly activeByteLength: number;

@@ -11,13 +11,16 @@ export interface Figure {
 
 /** What is worth comparing; what was not measured is left out. */
 export function figuresOf(report: BenchReport): Figure[] {
-  const { ceiling, decode, prefill, memory, batch, context, plain } = report;
+  const { ceiling, decode, prefill, memory, batch, context, cpu } = report;
+  const [, ...compiled] = cpu?.variants ?? [];
   return [
     higher("ceiling: copy", "GB/s", ceiling.copyBytesPerSecond.median / 1e9),
     higher("ceiling: float32", "GFLOP/s", ceiling.flopsPerSecond.median / 1e9),
     higher("decode", "tok/s", decode.tokensPerSecond.median),
     higher("decode: weights read", "GB/s", decode.bytesPerSecond / 1e9),
     higher("decode: share of copy", "%", decode.shareOfCeiling * 100),
+    lower("decode: gap, median", "ms", decode.gapsMs?.median),
+    lower("decode: gap, longest", "ms", decode.gapsMs?.longest),
     lower("decode: dispatches", "per token", decode.step.dispatches),
     lower("decode: device time", "µs per token", decode.step.deviceUs?.median),
     lower("decode: wall by device time", "×", decode.wallPerDeviceTime),
@@ -28,9 +31,13 @@ export function figuresOf(report: BenchReport): Figure[] {
     higher("together", "tok/s", batch?.tokensPerSecond.median),
     lower("together: device time", "µs per step", batch?.step.deviceUs?.median),
     higher("together: by a single one", "×", batch?.speedup),
-    lower("long context by short", "×", context?.ratio),
-    higher("decode by plain TypeScript", "×", plain?.decodeSpeedup),
-    higher("prefill by plain TypeScript", "×", plain?.prefillSpeedup),
+    // An earlier version's report had one ratio, measured in another way.
+    lower("long context by short: wall time", "×", context?.wall?.ratio),
+    lower("long context by short: device time", "×", context?.device?.ratio),
+    ...compiled.flatMap(({ threads, decodeSpeedup, prefillSpeedup }) => [
+      higher(`decode by plain TypeScript: ${threadsOf(threads)}`, "×", decodeSpeedup),
+      higher(`prefill by plain TypeScript: ${threadsOf(threads)}`, "×", prefillSpeedup),
+    ]),
   ].filter((figure) => figure !== undefined);
 }
 
@@ -67,6 +74,11 @@ export function differences(now: BenchReport, before: BenchReport): string[] {
   return Object.entries(own)
     .filter(([name, value]) => name in other && other[name] !== value)
     .map(([name, value]) => `${name}: ${String(other[name])} before, ${String(value)} now`);
+}
+
+/** `1` → `1 thread`. */
+export function threadsOf(threads: number): string {
+  return threads === 1 ? "1 thread" : `${threads} threads`;
 }
 
 function higher(name: string, unit: string, value: number | undefined): Figure | undefined {

@@ -2,11 +2,11 @@
 import type { Summary } from "@blackmamba/bench";
 import { formatTable } from "../output/table.ts";
 import { formatBytes, formatCount } from "../output/units.ts";
-import { type Change, compareReports, differences } from "./figures.ts";
-import type { BenchReport, StepReport } from "./report.ts";
+import { type Change, compareReports, differences, threadsOf } from "./figures.ts";
+import type { BenchReport, ContextReport, ContextTimes, CpuReport, GapReport, StepReport } from "./report.ts";
 
 export function formatReport(report: BenchReport): string {
-  const { device, model, ceiling, decode, prefill, memory, batch, context, plain } = report;
+  const { device, model, ceiling, decode, prefill, memory, batch, context, cpu } = report;
   const type = [model.weights, model.quantize ?? model.dtype].filter(Boolean).join(" ");
   const sections = [
     section("", [
@@ -25,6 +25,7 @@ export function formatReport(report: BenchReport): string {
     section(`decode, ${runsOf(decode.tokensPerSecond)} of ${formatCount(decode.tokens)} tokens`, [
       ["rate", rate(decode.tokensPerSecond, 1, "tok/s")],
       ["time", `${number(1e6 / decode.tokensPerSecond.median)} µs per token`],
+      ...(decode.gapsMs ? [["gaps", gaps(decode.gapsMs)]] : []),
       ["weights read", `${number(decode.bytesPerSecond / 1e9)} GB/s, ${percent(decode.shareOfCeiling)} of copy`],
       ["device time", deviceTime(decode.step, decode.wallPerDeviceTime)],
       ["dispatches", `${decode.step.dispatches} per token`],
@@ -56,20 +57,8 @@ export function formatReport(report: BenchReport): string {
         ],
       ),
     batch && kernelTable(batch.step, "step"),
-    context &&
-      section("time per token", [
-        [`after ${formatCount(context.shortTokens)} tokens`, rate(context.msPerTokenShort, 1e-3, "µs")],
-        [`after ${formatCount(context.tokens)} tokens`, rate(context.msPerTokenLong, 1e-3, "µs")],
-        ["ratio", context.ratio.toFixed(3)],
-      ]),
-    plain &&
-      section("plain TypeScript", [
-        ["decode", `${rate(plain.decodeTokensPerSecond, 1, "tok/s")}: ${number(plain.decodeSpeedup)} × faster without`],
-        [
-          "prefill",
-          `${rate(plain.prefillTokensPerSecond, 1, "tok/s")}: ${number(plain.prefillSpeedup)} × faster without`,
-        ],
-      ]),
+    context && contextTable(context),
+    cpu && cpuTable(cpu),
   ];
   return sections.filter((text) => text !== undefined && text !== "").join("\n");
 }
@@ -125,6 +114,38 @@ function kernelTable({ kernels }: StepReport, per: string): string {
     "",
   ];
   return formatTable([header, ...rows, sum], ["left", "left", "right", "right", "right", "right"]);
+}
+
+function contextTable({ tokens, shortTokens, decodeTokens, wall, device }: ContextReport): string {
+  const row = (name: string, { shortUsPerToken, longUsPerToken, ratio }: ContextTimes): string[] => [
+    name,
+    rate(shortUsPerToken, 1, "µs"),
+    rate(longUsPerToken, 1, "µs"),
+    ratio.toFixed(3),
+  ];
+  const header = ["", `after ${formatCount(shortTokens)} tokens`, `after ${formatCount(tokens)} tokens`, "ratio"];
+  const rows = [header, row("wall time", wall), ...(device ? [row("device time", device)] : [])];
+  const runs = `${runsOf(wall.shortUsPerToken)} of ${formatCount(decodeTokens)} tokens`;
+  return `time per token, ${runs} in turn\n${formatTable(rows, ["left", "left", "left", "right"])}`;
+}
+
+function cpuTable({ tokens, promptTokens, variants }: CpuReport): string {
+  const rows = variants.map((variant, index) => {
+    const name = index === 0 ? "plain TypeScript" : `WebAssembly, ${threadsOf(variant.threads)}`;
+    const speedup = (value: number) => (index === 0 ? "" : `${number(value)} ×`);
+    const [decode, prefill] = [variant.decodeTokensPerSecond, variant.prefillTokensPerSecond];
+    return [
+      ...[name, rate(decode, 1, "tok/s"), speedup(variant.decodeSpeedup)],
+      ...[rate(prefill, 1, "tok/s"), speedup(variant.prefillSpeedup)],
+    ];
+  });
+  const header = ["", `decode, ${formatCount(tokens)} tokens`, "", `prefill, ${formatCount(promptTokens)} tokens`, ""];
+  const runs = variants[0] && runsOf(variants[0].decodeTokensPerSecond);
+  return `the device cpu, ${runs} in turn\n${formatTable([header, ...rows], ["left", "left", "right", "left", "right"])}`;
+}
+
+function gaps({ median, longest }: GapReport): string {
+  return `${number(median)} ms, at most ${number(longest)} ms between arrivals`;
 }
 
 function deviceTime({ deviceUs }: StepReport, wallPerDeviceTime: number | undefined): string {

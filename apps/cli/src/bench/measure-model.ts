@@ -2,22 +2,18 @@
  * Measures a model as its users run it: tokens that `generate` yields, prompts that `advance` consumes. What the device does
  * meanwhile comes from `model.profile`. Prints nothing.
  */
-import { type Summary, summarise } from "@blackmamba/bench";
-import type { BlackMamba, ForwardProfile } from "@blackmamba/model";
-import { type Arrival, arrivalRate, togetherRate } from "./arrival-rate.ts";
+import { median, type Summary, summarise } from "@blackmamba/bench";
+import type { ForwardProfile } from "@blackmamba/model";
+import { type Arrival, togetherRate } from "./arrival-rate.ts";
+import { type MeasureOptions, repeat } from "./measure-options.ts";
 import { meterRuns } from "./meter-runs.ts";
-import type { BatchReport, ContextReport, KernelShare, StepReport } from "./report.ts";
-
-export interface MeasureModelOptions {
-  readonly model: BlackMamba;
-  /** Measurements of each thing, after those that warm up. */
-  readonly runs: number;
-  readonly signal: AbortSignal;
-}
+import { decodeRun, fittingPrompt, fittingTokens, prefillRun, spreadIds } from "./model-runs.ts";
+import type { BatchReport, GapReport, KernelShare, StepReport } from "./report.ts";
 
 export interface DecodeMeasurement {
   readonly tokens: number;
   readonly tokensPerSecond: Summary;
+  readonly gapsMs: GapReport | undefined;
   readonly encodeUsPerToken: number | undefined;
 }
 
@@ -26,74 +22,52 @@ export interface PrefillMeasurement {
   readonly tokensPerSecond: Summary;
 }
 
-/** A run shorter than this says more about the clock than about the model. */
-const RUN_MS = 1000;
-
-const [MIN_TOKENS, MAX_TOKENS] = [8, 1024];
-const [MIN_PROMPT, MAX_PROMPT] = [32, 2048];
-
 /** Runs that profile a step; the median of each call is kept. */
 const PROFILE_RUNS = 5;
 
 /** Steps that the device times as a whole. */
-const TIMED_STEPS = 16;
-
-/** The context that a long one is compared with. */
-const SHORT_CONTEXT = 10;
+export const TIMED_STEPS = 16;
 
 /** Tokens per second of one sequence; `tokens` in each run, or as many as take about a second. */
-export async function measureDecode(options: MeasureModelOptions, tokens?: number): Promise<DecodeMeasurement> {
-  const { model, runs, signal } = options;
-  // Compiles what has to be compiled.
-  await generate(model, 2, signal);
-  const probe = await generate(model, 4, signal);
-  const count = tokens ?? clamp(Math.round((RUN_MS / 1000) * probe.tokensPerSecond), MIN_TOKENS, MAX_TOKENS);
-  await generate(model, count, signal);
-  const meter = meterRuns(model.device);
-  try {
-    const rates: number[] = [];
-    let generated = 0;
-    for (let run = 0; run < runs; run++) {
-      const each = await generate(model, count, signal);
-      rates.push(each.tokensPerSecond);
-      generated += each.tokens;
+export async function measureDecode(options: MeasureOptions, tokens?: number): Promise<DecodeMeasurement> {
+  const { model, signal } = options;
+  const count = tokens ?? (await fittingTokens(model, signal));
+  const runs = await repeat(options, async () => {
+    const meter = meterRuns(model.device);
+    try {
+      return { ...(await decodeRun(model, count, signal)), encodeMs: meter.encodeMs };
+    } finally {
+      meter.stop();
     }
-    return {
-      tokens: count,
-      tokensPerSecond: summarise(rates),
-      encodeUsPerToken: model.device.kind === "cpu" ? undefined : (meter.encodeMs * 1000) / generated,
-    };
-  } finally {
-    meter.stop();
-  }
+  });
+  const generated = sum(runs.map((run) => run.tokens));
+  return {
+    tokens: count,
+    tokensPerSecond: summarise(runs.map(({ tokensPerSecond }) => tokensPerSecond)),
+    gapsMs: gapReport(runs.flatMap(({ gapsMs }) => gapsMs)),
+    encodeUsPerToken:
+      model.device.kind === "cpu" ? undefined : (sum(runs.map(({ encodeMs }) => encodeMs)) * 1000) / generated,
+  };
 }
 
 /** Tokens per second of a prompt; of `tokens` tokens, or as many as take a second or two. */
-export async function measurePrefill(
-  { model, runs, signal }: MeasureModelOptions,
-  tokens?: number,
-): Promise<PrefillMeasurement> {
-  await advance(model, MIN_PROMPT, signal);
-  const probeMs = await advance(model, MIN_PROMPT, signal);
-  const fitting = 2 ** Math.floor(Math.log2((RUN_MS * MIN_PROMPT) / probeMs));
-  // A GPU takes a long prompt in little more time than a short one.
-  const count = tokens ?? (model.device.software ? clamp(fitting, MIN_PROMPT, MAX_PROMPT) : MAX_PROMPT);
-  // Nothing is warmer than what has just run.
-  if (count !== MIN_PROMPT) await advance(model, count, signal);
-  const rates: number[] = [];
-  for (let run = 0; run < runs; run++) rates.push((count * 1000) / (await advance(model, count, signal)));
+export async function measurePrefill(options: MeasureOptions, tokens?: number): Promise<PrefillMeasurement> {
+  const { model, signal } = options;
+  const count = tokens ?? (await fittingPrompt(model, signal));
+  const rates = await repeat(options, () => prefillRun(model, count, signal));
   return { tokens: count, tokensPerSecond: summarise(rates) };
 }
 
 /** What a step over so many tokens, or one token of so many sequences, is made of, and how long the device takes for it. */
 export async function measureStep(
-  { model, signal }: MeasureModelOptions,
+  { model, signal, onProgress }: MeasureOptions,
   what: { readonly tokens: number } | { readonly sequences: number },
 ): Promise<StepReport> {
   const steps = "tokens" in what && what.tokens > 1 ? 1 : TIMED_STEPS;
   const profiles: ForwardProfile[] = [];
   for (let run = 0; run < PROFILE_RUNS; run++) {
     profiles.push(await model.profile({ ...what, steps, signal }));
+    onProgress({ done: run + 1, total: PROFILE_RUNS, unit: "runs" });
   }
   const deviceUs = profiles.map(({ stepUs }) => stepUs).filter((us) => us !== undefined);
   return {
@@ -103,85 +77,33 @@ export async function measureStep(
   };
 }
 
-/** Tokens per second after a context of `tokens` tokens, and after a short one. */
-export async function measureContext(
-  { model, runs, signal }: MeasureModelOptions,
-  tokens: number,
-  decodeTokens: number,
-): Promise<ContextReport> {
-  const measure = async (context: number): Promise<Summary> => {
-    const times: number[] = [];
-    for (let run = 0; run < runs; run++) {
-      times.push(1000 / (await generate(model, decodeTokens, signal, context)).tokensPerSecond);
-    }
-    return summarise(times);
-  };
-  const [msPerTokenShort, msPerTokenLong] = [await measure(SHORT_CONTEXT), await measure(tokens)];
-  const ratio = msPerTokenLong.median / msPerTokenShort.median;
-  return { tokens, shortTokens: SHORT_CONTEXT, msPerTokenShort, msPerTokenLong, ratio };
-}
-
 /** Tokens per second of several sequences together. */
 export async function measureBatch(
-  { model, runs, signal }: MeasureModelOptions,
+  options: MeasureOptions,
   sequences: number,
   tokens: number,
   single: Summary,
 ): Promise<BatchReport> {
-  const prompts = Array.from({ length: sequences }, (_, index) => promptOf(1, model, index));
-  const together = async (): Promise<number> => {
+  const { model, signal, onStage } = options;
+  const prompts = Array.from({ length: sequences }, (_, index) => spreadIds(1, model, index));
+  const rates = await repeat(options, async () => {
     const arrivals: Arrival[] = [];
     const start = performance.now();
     for await (const { index } of model.generateBatch(prompts, { maxTokens: tokens, batchSize: sequences, signal })) {
       arrivals.push({ index, at: performance.now() });
     }
     return togetherRate(start, arrivals, sequences);
-  };
-  await together();
-  const rates: number[] = [];
-  for (let run = 0; run < runs; run++) rates.push(await together());
+  });
   const tokensPerSecond = summarise(rates);
-  const step = await measureStep({ model, runs, signal }, { sequences });
+  onStage(`kernels of ${sequences} sequences`);
+  const step = await measureStep(options, { sequences });
   return { sequences, tokens, tokensPerSecond, speedup: tokensPerSecond.median / single.median, step };
 }
 
-/** Generates so many tokens; a model that ends its text before begins another one. */
-async function generate(
-  model: BlackMamba,
-  tokens: number,
-  signal: AbortSignal,
-  context = 1,
-): Promise<{ readonly tokens: number; readonly tokensPerSecond: number }> {
-  let [count, seconds] = [0, 0];
-  while (count < tokens) {
-    const arrivals: number[] = [];
-    const start = performance.now();
-    const ids = promptOf(context, model, count);
-    for await (const _ of model.generate(ids, { maxTokens: tokens - count, signal })) arrivals.push(performance.now());
-    const generated = Math.max(arrivals.length, 1);
-    seconds += generated / arrivalRate(start, arrivals);
-    count += generated;
-  }
-  return { tokens: count, tokensPerSecond: count / seconds };
-}
-
-/** ms that a prompt of so many tokens takes from an empty state to the logits after it. */
-async function advance(model: BlackMamba, tokens: number, signal: AbortSignal): Promise<number> {
-  const state = model.createState();
-  try {
-    const ids = promptOf(tokens, model, 0);
-    const start = performance.now();
-    await state.advance(ids, { signal });
-    return performance.now() - start;
-  } finally {
-    await state.dispose();
-  }
-}
-
-/** Ids all over the vocabulary, so that no row of the embedding and no expert is everybody's. */
-function promptOf(tokens: number, model: BlackMamba, from: number): Uint32Array {
-  const { vocab } = model.config;
-  return Uint32Array.from({ length: tokens }, (_, index) => (Math.imul(from + index + 1, 0x9e3779b1) >>> 0) % vocab);
+/** `undefined` where all tokens of a text came at once. */
+function gapReport(gapsMs: readonly number[]): GapReport | undefined {
+  if (gapsMs.length === 0) return undefined;
+  return { median: median(gapsMs), longest: gapsMs.reduce((longest, gap) => Math.max(longest, gap)) };
 }
 
 /** Calls at the same place of equal programs, taken together: a layer's first norm with all layers' first norms. */
@@ -205,10 +127,10 @@ function kernelShares(profiles: readonly ForwardProfile[]): KernelShare[] {
     kernel,
     calls: durations.length,
     medianUs: summarise(durations).median,
-    totalUs: durations.reduce((sum, us) => sum + us, 0),
+    totalUs: sum(durations),
   }));
 }
 
-function clamp(value: number, least: number, most: number): number {
-  return Math.min(Math.max(value, least), most);
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

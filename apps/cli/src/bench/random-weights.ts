@@ -3,7 +3,7 @@
  * routers choose all experts about evenly, another one from token to token.
  */
 import { fillRandom } from "@blackmamba/bench";
-import type { Device, MakeWeight, QuantizedDType } from "@blackmamba/model";
+import type { MakeWeight, QuantizedDType } from "@blackmamba/model";
 
 /** Types that a large matrix of random weights may have. */
 export type WeightDType = "f32" | "f16" | "bf16" | QuantizedDType;
@@ -19,12 +19,11 @@ export interface RandomWeightsOptions {
 /** Makes each weight on the device: the same ones for the same seed, whatever the device. */
 export function randomWeights({ dtype, quantize, seed }: RandomWeightsOptions): MakeWeight {
   let made = 0;
-  return async ({ name, shape, dtypes }, device: Device) => {
+  return ({ name, shape, dtypes }) => {
     const own = [quantize, dtype, "f32" as const].find((each) => each && dtypes.includes(each)) ?? "f32";
-    const tensor = device.createTensor(own, shape, name);
     made += 1;
-    await fillRandom(device, tensor, { seed: seed + made, ...distribution(name, shape) });
-    return tensor;
+    const options = { seed: seed + made, ...distribution(name, shape) };
+    return { dtype: own, fill: (tensor, device) => fillRandom(device, tensor, options) };
   };
 }
 

@@ -15,7 +15,7 @@ export interface BenchReport {
   readonly memory: MemoryReport;
   readonly batch?: BatchReport | undefined;
   readonly context?: ContextReport | undefined;
-  readonly plain?: PlainReport | undefined;
+  readonly cpu?: CpuReport | undefined;
 }
 
 export interface ModelFacts {
@@ -58,11 +58,20 @@ export interface DecodeReport {
   readonly bytesPerSecond: number;
   /** Of the copy bandwidth. */
   readonly shareOfCeiling: number;
+  /** Between arrivals of tokens; `undefined` where all of a text came at once. */
+  readonly gapsMs?: GapReport | undefined;
   /** Time that JavaScript spends encoding, for each token; `undefined` on the CPU, where it does the work itself. */
   readonly encodeUsPerToken?: number | undefined;
   /** Wall time by the device's own time for the same work: 1 when JavaScript is hidden. */
   readonly wallPerDeviceTime?: number | undefined;
   readonly step: StepReport;
+}
+
+/** How long a reader waits between arrivals: of single tokens, or of bursts where several are read back together. */
+export interface GapReport {
+  readonly median: number;
+  /** Of all runs. */
+  readonly longest: number;
 }
 
 export interface PrefillReport {
@@ -96,19 +105,40 @@ export interface BatchReport {
   readonly step: StepReport;
 }
 
+/** Whether a token takes longer after a long context than after a short one. */
 export interface ContextReport {
   readonly tokens: number;
   readonly shortTokens: number;
-  readonly msPerTokenShort: Summary;
-  readonly msPerTokenLong: Summary;
-  /** After the long context, by that after the short one: 1 when the context's length costs nothing. */
+  /** Tokens of each run. */
+  readonly decodeTokens: number;
+  /** By the clock on the wall, from an id to the logits after it; of each run the median. */
+  readonly wall: ContextTimes;
+  /** On the device's own clock; `undefined` where it has none but the processor's. */
+  readonly device?: ContextTimes | undefined;
+}
+
+/** Both contexts take turns. */
+export interface ContextTimes {
+  readonly shortUsPerToken: Summary;
+  readonly longUsPerToken: Summary;
+  /** Of the medians, long by short: 1 when the context's length costs nothing. */
   readonly ratio: number;
 }
 
-/** Against the device `cpu` in plain TypeScript. */
-export interface PlainReport {
+/** The device `cpu` in plain TypeScript, and in WebAssembly on one thread and on all; their runs take turns. */
+export interface CpuReport {
+  readonly tokens: number;
+  readonly promptTokens: number;
+  /** Plain TypeScript first. */
+  readonly variants: readonly CpuVariantReport[];
+}
+
+export interface CpuVariantReport {
+  readonly code: "TypeScript" | "WebAssembly";
+  readonly threads: number;
   readonly decodeTokensPerSecond: Summary;
   readonly prefillTokensPerSecond: Summary;
+  /** By plain TypeScript. */
   readonly decodeSpeedup: number;
   readonly prefillSpeedup: number;
 }

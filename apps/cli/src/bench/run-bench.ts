@@ -1,21 +1,22 @@
 /** One bench from beginning to end: the device's ceiling, a model, its figures. Prints nothing: `commands/bench.ts` does. */
 import { totalmem } from "node:os";
 import { type Ceiling, measureCeiling } from "@blackmamba/bench";
-import { BlackMamba, createCpuDevice, type Device, PREFILL_CHUNK, type QuantizedDType } from "@blackmamba/model";
-import { estimateSeconds, requireMemory } from "./estimate.ts";
+import { BlackMamba, type Device, type QuantizedDType } from "@blackmamba/model";
+import { estimateSeconds, requireMemory, type Work } from "./estimate.ts";
+import { measureContext } from "./measure-context.ts";
+import { measureCpu } from "./measure-cpu.ts";
 import {
   type DecodeMeasurement,
-  type MeasureModelOptions,
   measureBatch,
-  measureContext,
   measureDecode,
   measurePrefill,
   measureStep,
   type PrefillMeasurement,
 } from "./measure-model.ts";
+import type { MeasureOptions, StageProgress } from "./measure-options.ts";
 import { PRESET_PARAMETERS, PRESETS, type PresetName } from "./presets.ts";
 import { randomWeights, type WeightDType } from "./random-weights.ts";
-import type { BenchReport, DecodeReport, MemoryReport, PlainReport, PrefillReport } from "./report.ts";
+import type { BenchReport, DecodeReport, MemoryReport, PrefillReport } from "./report.ts";
 
 /** What to measure. */
 export interface BenchRequest {
@@ -34,15 +35,23 @@ export interface BenchRequest {
   readonly batch?: number | undefined;
   /** Tokens of context after which to decode. */
   readonly context?: number | undefined;
-  /** Also on the device `cpu` in plain TypeScript. */
+  /** Also in plain TypeScript, and on one thread; on the device `cpu` only. */
   readonly comparePlain: boolean;
   readonly signal: AbortSignal;
   /** Told what is measured next. */
   onStage(stage: string): void;
+  /** Told how far that has come, where it may take long. */
+  onProgress(progress: StageProgress): void;
 }
 
-/** Runs on both ends of what is counted: those that compile and find out how much fits, and one to warm up. */
+/** Runs beside those that count: one to warm up, and those that find out how much fits. */
 const EXTRA_RUNS = 2;
+
+/** With plain TypeScript: the model is loaded three times, and runs take so many times as long, at a guess. */
+const [COMPARED_MODELS, PLAIN_SLOWDOWN] = [3, 20];
+
+/** A run after a context is so much shorter than one of decode: it is made after two contexts, and each token timed by itself. */
+const CONTEXT_RUN_SHARE = 1 / 4;
 
 /** The least that is measured where nothing else is asked for. */
 const LEAST = { tokens: 8, promptTokens: 32 };
@@ -51,33 +60,34 @@ const LEAST = { tokens: 8, promptTokens: 32 };
 const ELEMENT_BYTES: Readonly<Record<WeightDType, number>> = { f32: 4, f16: 2, bf16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
 
 export async function runBench(request: BenchRequest): Promise<BenchReport> {
-  const { device, signal, runs, onStage } = request;
+  const { device, signal, runs, onStage, onProgress } = request;
   const isPreset = "preset" in request.model;
   if (device.software && isPreset) requireMemory(workOf(request), totalmem());
   onStage("the ceiling");
   const ceiling = await measureCeiling(device, { runs, signal });
   if (device.software && isPreset) announceLength(request, ceiling);
 
-  onStage(isPreset ? "making weights" : "loading weights");
   const allocatedBefore = device.allocatedByteLength;
   const model = await openModel(request, device);
   try {
-    const options = { model, runs, signal };
+    const options = { model, runs, signal, onStage, onProgress };
     onStage("decode");
     const decoded = await measureDecode(options, request.tokens);
     onStage("prefill");
     const prefilled = await measurePrefill(options, request.promptTokens);
     const memory = await measureMemory(model, allocatedBefore);
-    onStage("kernels");
+    onStage("kernels of decode");
     const decode = await decodeReport(options, decoded, ceiling);
+    onStage("kernels of prefill");
     const prefill = await prefillReport(options, prefilled, ceiling);
-    if (request.context !== undefined) onStage(`${request.context} tokens of context`);
-    const context = request.context && (await measureContext(options, request.context, decoded.tokens));
+    const contextTokens = Math.ceil(decoded.tokens * CONTEXT_RUN_SHARE);
+    const context = request.context && (await measureContext(options, request.context, contextTokens));
     if (request.batch !== undefined) onStage(`${request.batch} sequences together`);
     const batch =
       request.batch && (await measureBatch(options, request.batch, decoded.tokens, decoded.tokensPerSecond));
-    if (request.comparePlain) onStage("plain TypeScript");
-    const plain = request.comparePlain ? await measurePlain(request, decoded, prefilled) : undefined;
+    const { tokens, promptTokens } = request;
+    const open = (other: Device) => openModel(request, other);
+    const cpu = request.comparePlain && (await measureCpu({ ...options, tokens, promptTokens, open }));
     const { kind, name, software } = device;
     return {
       format: 1,
@@ -98,27 +108,48 @@ export async function runBench(request: BenchRequest): Promise<BenchReport> {
       memory,
       ...(batch && { batch }),
       ...(context && { context }),
-      ...(plain && { plain }),
+      ...(cpu && { cpu }),
     };
   } finally {
     await model.dispose();
   }
 }
 
-function openModel({ model, quantize, signal }: BenchRequest, device: Device): Promise<BlackMamba> {
-  if ("folder" in model) return BlackMamba.load(model.folder, { device, quantize, signal });
+function openModel(request: BenchRequest, device: Device): Promise<BlackMamba> {
+  const { model, quantize, signal, onStage, onProgress } = request;
+  onStage("preset" in model ? "making weights" : "loading weights");
+  if ("folder" in model) {
+    return BlackMamba.load(model.folder, {
+      ...{ device, quantize, signal },
+      onProgress: ({ loadedBytes, totalBytes }) => onProgress({ done: loadedBytes, total: totalBytes, unit: "bytes" }),
+    });
+  }
   const { preset, dtype, seed } = model;
+  const total = PRESET_PARAMETERS[preset].total;
+  const make = randomWeights({ dtype, quantize, seed });
+  let made = 0;
   return BlackMamba.create({
     config: PRESETS[preset],
-    makeWeight: randomWeights({ dtype, quantize, seed }),
+    makeWeight(weight) {
+      const recipe = make(weight);
+      return {
+        ...recipe,
+        async fill(tensor, own) {
+          await recipe.fill(tensor, own);
+          made += weight.shape.reduce((product, size) => product * size, 1);
+          // The total is a round one.
+          onProgress({ done: Math.min(made, total), total, unit: "parameters" });
+        },
+      };
+    },
     device,
     signal,
   });
 }
 
 async function decodeReport(
-  options: MeasureModelOptions,
-  { tokens, tokensPerSecond, encodeUsPerToken }: DecodeMeasurement,
+  options: MeasureOptions,
+  { tokens, tokensPerSecond, gapsMs, encodeUsPerToken }: DecodeMeasurement,
   ceiling: Ceiling,
 ): Promise<DecodeReport> {
   const step = await measureStep(options, { tokens: 1 });
@@ -128,6 +159,7 @@ async function decodeReport(
     tokensPerSecond,
     bytesPerSecond,
     shareOfCeiling: bytesPerSecond / ceiling.copyBytesPerSecond.median,
+    gapsMs,
     encodeUsPerToken,
     wallPerDeviceTime: step.deviceUs && 1e6 / tokensPerSecond.median / step.deviceUs.median,
     step,
@@ -135,11 +167,11 @@ async function decodeReport(
 }
 
 async function prefillReport(
-  options: MeasureModelOptions,
+  options: MeasureOptions,
   { tokens, tokensPerSecond }: PrefillMeasurement,
   ceiling: Ceiling,
 ): Promise<PrefillReport> {
-  const chunk = Math.min(tokens, PREFILL_CHUNK);
+  const chunk = Math.min(tokens, options.model.prefillChunk);
   const { parameters, config } = options.model;
   // Logits are computed for the last token alone.
   const perToken = parameters.active - config.vocab * config.hidden;
@@ -165,45 +197,26 @@ async function measureMemory(model: BlackMamba, allocatedBefore: number): Promis
   }
 }
 
-async function measurePlain(
-  request: BenchRequest,
-  decoded: DecodeMeasurement,
-  prefilled: PrefillMeasurement,
-): Promise<PlainReport> {
-  const device = createCpuDevice({ plain: true });
-  const model = await openModel(request, device);
-  try {
-    const options = { model, runs: request.runs, signal: request.signal };
-    const decode = (await measureDecode(options, decoded.tokens)).tokensPerSecond;
-    const prefill = (await measurePrefill(options, prefilled.tokens)).tokensPerSecond;
-    return {
-      decodeTokensPerSecond: decode,
-      prefillTokensPerSecond: prefill,
-      decodeSpeedup: decoded.tokensPerSecond.median / decode.median,
-      prefillSpeedup: prefilled.tokensPerSecond.median / prefill.median,
-    };
-  } finally {
-    await model.dispose();
-    await device.dispose();
-  }
-}
-
 function announceLength(request: BenchRequest, ceiling: Ceiling): void {
   const seconds = estimateSeconds(workOf(request), ceiling);
   if (seconds > 120) request.onStage(`this will take about ${Math.ceil(seconds / 60)} minutes; Ctrl-C ends it`);
 }
 
-function workOf({ model, quantize, tokens, promptTokens, runs, batch = 0, context = 0 }: BenchRequest) {
+function workOf(request: BenchRequest): Work {
+  const { model, quantize, tokens, promptTokens, runs, batch = 0, context = 0, comparePlain } = request;
   if (!("preset" in model)) throw new TypeError("estimates are of presets");
   const { total, active } = PRESET_PARAMETERS[model.preset];
   const bytes = ELEMENT_BYTES[quantize ?? model.dtype];
   const [decoded, prompt] = [tokens ?? LEAST.tokens, promptTokens ?? LEAST.promptTokens];
+  const models = comparePlain ? COMPARED_MODELS : 1;
+  const times = (runs + EXTRA_RUNS) * (comparePlain ? PLAIN_SLOWDOWN : 1);
+  const besides = (runs + EXTRA_RUNS) * decoded * (batch + (context ? 2 * CONTEXT_RUN_SHARE : 0));
   return {
     name: model.preset,
     activeParameters: active,
-    byteLength: total * bytes,
+    byteLength: models * total * bytes,
     activeByteLength: active * bytes,
-    decodedTokens: (runs + EXTRA_RUNS) * decoded * (1 + batch + (context ? 2 : 0)),
-    promptTokens: (runs + EXTRA_RUNS) * prompt + runs * context,
+    decodedTokens: times * decoded + besides,
+    promptTokens: times * prompt + context,
   };
 }

@@ -2,6 +2,7 @@
 
 import type { DeviceChoice } from "@blackmamba/model";
 import { formatComparison, formatReport } from "../bench/format-report.ts";
+import type { StageProgress } from "../bench/measure-options.ts";
 import type { PresetName } from "../bench/presets.ts";
 import { readReport } from "../bench/read-report.ts";
 import type { BenchReport } from "../bench/report.ts";
@@ -9,6 +10,8 @@ import { UsageError } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
 import type { BenchModelChoice, Library } from "../library.ts";
 import { type BenchDType, type Quantize, quantizedType } from "../options.ts";
+import { createProgressBar, type ProgressBar } from "../output/progress-bar.ts";
+import { formatBytes, formatCount } from "../output/units.ts";
 
 export interface BenchOptions {
   readonly preset?: PresetName | undefined;
@@ -38,18 +41,42 @@ export async function bench(options: BenchOptions, io: Io, library: Library): Pr
     throw new UsageError("--compare-plain", "the device cpu", `${device.kind}; add --device cpu`);
   }
   const { tokens, promptTokens, runs, batch, context } = options;
-  const report = await abortable(
-    library.bench({
-      ...{ device, model, quantize: quantizedType(options.quantize), tokens, promptTokens, runs, batch, context },
-      comparePlain: options.comparePlain === true,
-      signal: io.signal,
-      onStage: (stage) => io.stderr.write(`${stage} …\n`),
-    }),
-    io.signal,
-  );
+  const stages = createStages(io);
+  const measuring = library.bench({
+    ...{ device, model, quantize: quantizedType(options.quantize), tokens, promptTokens, runs, batch, context },
+    comparePlain: options.comparePlain === true,
+    signal: io.signal,
+    onStage: stages.begin,
+    onProgress: stages.update,
+  });
+  const report = await abortable(measuring, io.signal).finally(stages.end);
   io.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : formatReport(report));
   if (earlier) compare(report, earlier, options, io);
   await device.dispose();
+}
+
+/** Says what is under way: each stage on a line, and below it a bar while that takes long. */
+function createStages({ stderr, signal }: Io) {
+  let bar: ProgressBar | undefined;
+  const end = () => {
+    bar?.stop();
+    bar = undefined;
+  };
+  return {
+    begin(stage: string) {
+      end();
+      stderr.write(`${stage} …\n`);
+    },
+    update({ done, total, unit }: StageProgress) {
+      // What was abandoned may go on for a while.
+      if (signal.aborted) return;
+      bar ??= createProgressBar(stderr, "", (value) =>
+        unit === "bytes" ? formatBytes(value) : `${formatCount(value)} ${unit}`,
+      );
+      bar.update(done, total);
+    },
+    end,
+  };
 }
 
 /** Beside JSON, which is one object, a comparison is for the person who watches. */

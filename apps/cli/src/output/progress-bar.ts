@@ -5,28 +5,35 @@ import type { Io } from "../io.ts";
 import { formatBytes } from "./units.ts";
 
 export interface ProgressBar {
-  update(doneBytes: number, totalBytes: number): void;
+  update(done: number, total: number): void;
   /** Removes the bar. */
   stop(): void;
 }
 
-/** @param activity what is under way, in one word */
-export function createProgressBar(stderr: Io["stderr"], activity: string): ProgressBar {
+/**
+ * @param activity what is under way, in one word, or nothing where that has been said
+ * @param formatTotal how the total is written; default in bytes
+ */
+export function createProgressBar(
+  stderr: Io["stderr"],
+  activity: string,
+  formatTotal: (total: number) => string = formatBytes,
+): ProgressBar {
   if (stderr.isTTY !== true) return { update: () => {}, stop: () => {} };
   const bar = new progress.SingleBar({
     stream: stderr as NodeJS.WritableStream,
     clearOnComplete: true,
     format: `${activity} {bar} {percentage} % of {total}`,
-    formatValue: (value, _options, type) => (type === "total" ? formatBytes(value) : String(value)),
+    formatValue: (value, _options, type) => (type === "total" ? formatTotal(value) : String(value)),
     barCompleteChar: "█",
     barIncompleteChar: "░",
   });
   let started = false;
   return {
-    update(doneBytes, totalBytes) {
-      if (!started) bar.start(totalBytes, 0);
+    update(done, total) {
+      if (!started) bar.start(total, 0);
       started = true;
-      bar.update(doneBytes);
+      bar.update(done);
     },
     stop() {
       if (started) bar.stop();

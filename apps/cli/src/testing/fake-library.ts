@@ -93,9 +93,10 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       await step("describeModel", folder);
       return DESCRIPTION;
     },
-    async bench({ device: own, model: choice, signal: _, onStage, ...request }) {
+    async bench({ device: own, model: choice, signal: _, onStage, onProgress, ...request }) {
       await step("bench", choice, request);
       onStage("decode");
+      for (const done of [1, 6]) onProgress({ done, total: 6, unit: "runs" });
       return { ...REPORT, device: { kind: own.kind, name: own.name, software: own.software } };
     },
     async listDevices() {
@@ -182,6 +183,7 @@ export const REPORT: BenchReport = {
     tokensPerSecond: summary(2000, 2100, 1900),
     bytesPerSecond: 1.38e12,
     shareOfCeiling: 0.345,
+    gapsMs: { median: 11.9, longest: 24.25 },
     encodeUsPerToken: 40,
     wallPerDeviceTime: 1.05,
     step: {
