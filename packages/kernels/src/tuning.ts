@@ -60,7 +60,8 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
   // Few rows: many lanes to each, or most of the GPU stays idle.
   if (outputs <= 512) return shape(256, 1, 2);
   if (outputs <= 2048) return shape(128, 1, 2);
-  if (outputs <= MANY_ROWS) return shape(32, 1, 8);
+  // Each workgroup normalises the vector for itself: fewer of them, with more rows.
+  if (outputs <= MANY_ROWS) return shape(32, isNormed ? 2 : 1, 8);
   return dtype === "q8_0" ? shape(16, 2, 2) : shape(32, 2, 1);
 }
 
