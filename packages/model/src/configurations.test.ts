@@ -70,7 +70,7 @@ const configurations: Configuration[] = [
     config: {
       ...base,
       num_layers: 2,
-      mamba_moe_layers: ["r", "16"],
+      mamba_moe_layers: ["r", "20"],
       conv_dimension: 20,
       state_size: 16,
       vocab_size: 64,

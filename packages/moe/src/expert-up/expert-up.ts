@@ -29,7 +29,7 @@ export type ExpertUpOperands = {
   readonly x: Tensor;
   /** f32 [hidden]: the norm's weight */
   readonly norm: Tensor;
-  /** [experts, hidden], any float type; at most {@link MAX_EXPERTS} */
+  /** [experts, hidden], any float type; at most 16 experts */
   readonly router: Tensor;
   /** f32 [experts] */
   readonly routerBias: Tensor;
