@@ -33,6 +33,9 @@ export interface MatVecSizes {
 /** Rows shorter than so many chunks per lane leave lanes idle. */
 const MIN_CHUNKS_PER_LANE = 2;
 
+/** Between 8 vectors of 1152 elements, which a GPU's nearest cache holds, and 8 of 1472. */
+const MAX_CACHED_BYTE_LENGTH = 40_000;
+
 /** Threads of a workgroup that a GPU wastes nothing of: the largest subgroup that is common. */
 const SUBGROUP = 32;
 
@@ -42,7 +45,9 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
   // An emulated GPU runs lanes one after another, and barriers cost dearly: one lane takes a whole row.
   if (traits.software) return { lanes: 1, outputs: 1, groups: 64, chunkElements: 32 };
   // Vectors that lanes read from a buffer, a chunk apart, want narrow chunks; those in workgroup memory lie as they are read.
-  const isWide = isNormed || dtype === "q4_0" || (tokens > 1 && !(rowsPerOutput === 2 && tokens === 8));
+  // Where the vectors of a tile outgrow the nearest cache, more rows share what is read of them.
+  const isCached = tokens * inputs * 4 <= MAX_CACHED_BYTE_LENGTH;
+  const isWide = isNormed || dtype === "q4_0" || (tokens > 1 && !(rowsPerOutput === 2 && tokens === 8 && isCached));
   const chunkElements = isWide ? 8 : 4;
   const chunks = Math.ceil(inputs / Math.max(NARROWEST_CHUNK[dtype], Math.min(chunkElements, WIDEST_CHUNK[dtype])));
   const shape = (most: number, results: number, groups: number): MatVecShape => {
@@ -54,7 +59,7 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
   };
   if (tokens > 1) {
     if (outputs <= 512) return shape(128, 1, 1);
-    if (rowsPerOutput === 2) return shape(16, 2, 8);
+    if (rowsPerOutput === 2) return isCached ? shape(16, 2, 8) : shape(16, 4, 4);
     return outputs <= MANY_ROWS ? shape(32, 4, 4) : shape(16, 4, 16);
   }
   // Few rows: many lanes to each, or most of the GPU stays idle.

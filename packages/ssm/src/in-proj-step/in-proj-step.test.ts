@@ -76,4 +76,7 @@ testKernel(inProjStep, [
   random({ tokens: 3, inner: 40, hidden: 64, bias: true }),
   random({ tokens: 11, capacity: 16, inner: 24, hidden: 320, dtype: "q8_0" }),
   random({ tokens: 33, capacity: 40, inner: 9, hidden: 31 }),
+  // Vectors that a GPU's nearest cache does not hold.
+  random({ tokens: 9, inner: 7, hidden: 1472 }),
+  random({ tokens: 8, inner: 9, hidden: 1472, dtype: "q8_0" }),
 ]);
