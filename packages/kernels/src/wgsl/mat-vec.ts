@@ -22,8 +22,8 @@ export interface MatVecOperands {
   /** For a tile of one token, of at most {@link MAX_WHOLE_VECTOR} elements. */
   readonly norm?: FoldedNorm | undefined;
   /**
-   * [rows, inputs], any float type: a matrix of at most {@link MAX_SMALL_ROWS} rows that every workgroup multiplies as well, with the normalised vector.
-   * `stage` then declares the results, f32 `small_0` and so on.
+   * [rows, inputs], any float type: a matrix of at most {@link MAX_SMALL_ROWS} rows that every workgroup multiplies as well, with
+   * the normalised vector. `stage` then declares the results, f32 `small_0` and so on.
    */
   readonly small?: Tensor | undefined;
 }
