@@ -17,8 +17,3 @@ export function spread(count: number): readonly [number, number, number] {
 
 /** WGSL expression of a workgroup's index after {@link spread}. */
 export const WORKGROUP_INDEX = "(workgroup_id.x + workgroup_id.y * num_workgroups.x)";
-
-/** Parameters of a `main` that uses {@link WORKGROUP_INDEX}, or the statements of a product. */
-export const MAIN_PARAMETERS = `@builtin(workgroup_id) workgroup_id: vec3<u32>,
-  @builtin(num_workgroups) num_workgroups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32`;

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { expectOperand, WEIGHT_DTYPES } from "./check.ts";
-export { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "./dispatch.ts";
+export { spread, WORKGROUP_INDEX } from "./dispatch.ts";
 export { type EmbeddingOperands, type EmbeddingParams, embedding, recordEmbedding } from "./embedding/embedding.ts";
 export { hostMatrix } from "./host-matrix.ts";
 export { type LinearOperands, type LinearParams, linear, recordLinear } from "./linear/linear.ts";

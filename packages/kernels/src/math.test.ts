@@ -32,10 +32,10 @@ const apply = (name: string, code: string, reference: (x: number) => number) =>
         { name: "out", tensor: out, access: "read_write", type: "array<f32>" },
         { name: "x", tensor: x, access: "read", type: "array<f32>" },
       ],
-      code: `${code}
-@compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x < run.tokens) { out[id.x] = ${name}(x[id.x]); }
-}`,
+      code,
+      workgroupSize: 64,
+      main: `let i = workgroup_id.x * 64u + thread;
+  if (i < run.tokens) { out[i] = ${name}(x[i]); }`,
       workgroups: (tokens) => [Math.ceil(tokens / 64), 1, 1],
     }),
     reference: ({ out, x }, _, tokens) => {

@@ -37,15 +37,20 @@ export interface Binding {
   readonly type: string;
 }
 
-/**
- * A kernel for certain shapes. The device declares the bindings, and `run.tokens: u32`, the number of tokens of this run,
- * ahead of the code; the entry point is `main`.
- */
+/** A kernel for certain shapes. The device declares the bindings, and `run.tokens: u32`, the number of tokens of this run. */
 export interface Shader {
   readonly bindings: readonly Binding[];
   /** Features of WGSL that the code needs; the traits say which there are. Default none. */
   readonly enables?: readonly "subgroups"[] | undefined;
+  /** Declarations: functions, structures, workgroup variables. */
   readonly code: string;
+  /** Threads of a workgroup. */
+  readonly workgroupSize: number;
+  /**
+   * The statements of the entry point. They know their place by `workgroup_id: vec3<u32>`, `num_workgroups: vec3<u32>` and
+   * `thread: u32`, the index within the workgroup.
+   */
+  readonly main: string;
   /** How many workgroups a run over `tokens` tokens needs. */
   workgroups(tokens: number): readonly [number, number, number];
 }

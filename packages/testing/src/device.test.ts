@@ -26,11 +26,9 @@ const increment = defineKernel<{ readonly x: Tensor }, { readonly code?: string;
   },
   shader: ({ x }, { code, workgroups }) => ({
     bindings: [{ name: "x", tensor: x, access: "read_write", type: "array<f32>" }],
-    code:
-      code ??
-      `@compute @workgroup_size(1) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x < run.tokens) { x[id.x] += 1.0; }
-}`,
+    code: "",
+    workgroupSize: 1,
+    main: code ?? "if (workgroup_id.x < run.tokens) { x[workgroup_id.x] += 1.0; }",
     workgroups: (tokens) => [workgroups ?? tokens, 1, 1],
   }),
   reference: ({ x }, _, tokens) => {
@@ -47,7 +45,9 @@ const accumulate = defineKernel<{ readonly x: Tensor; readonly y: Tensor }>({
       { name: "x", tensor: x, access: "read_write", type: "array<f32>" },
       { name: "y", tensor: y, access: "read", type: "array<f32>" },
     ],
-    code: "@compute @workgroup_size(1) fn main() { x[0] += y[0]; }",
+    code: "",
+    workgroupSize: 1,
+    main: "x[0] += y[0];",
     workgroups: () => [1, 1, 1],
   }),
   reference: ({ x, y }) => {
@@ -312,7 +312,7 @@ describe.each(testDevices().filter(({ label }) => label === "webgpu"))("errors o
   test("a shader that does not compile is refused by the kernel's name and the compiler's words", async () => {
     const device = await open();
     const x = device.createTensor("f32", [4], "x");
-    const wrong = program(x, 1, { code: "@compute @workgroup_size(1) fn main() { x[0] = true; }" });
+    const wrong = program(x, 1, { code: "x[0] = true;" });
     await expect(device.prepare(wrong)).rejects.toThrow(KernelError);
     await expect(device.prepare(wrong)).rejects.toThrow(/^kernel increment: the device refuses its shader, line \d+: /);
   });

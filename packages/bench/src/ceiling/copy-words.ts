@@ -38,12 +38,10 @@ export const copyWords = defineKernel<CopyWordsOperands>({
       { name: "out", tensor: out, access: "read_write", type: "array<vec4<u32>>" },
       { name: "x", tensor: x, access: "read", type: "array<vec4<u32>>" },
     ],
-    code: `
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-  let start = workgroup_id.x * ${WORKGROUP_SIZE * PER_THREAD}u + thread;
-  for (var i = 0u; i < ${PER_THREAD}u; i++) { out[start + i * ${WORKGROUP_SIZE}u] = x[start + i * ${WORKGROUP_SIZE}u]; }
-}`,
+    code: "",
+    workgroupSize: WORKGROUP_SIZE,
+    main: `let start = workgroup_id.x * ${WORKGROUP_SIZE * PER_THREAD}u + thread;
+  for (var i = 0u; i < ${PER_THREAD}u; i++) { out[start + i * ${WORKGROUP_SIZE}u] = x[start + i * ${WORKGROUP_SIZE}u]; }`,
     workgroups: () => [x.shape[0] / WORDS_PER_WORKGROUP, 1, 1],
   }),
 

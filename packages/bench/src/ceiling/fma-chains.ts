@@ -38,11 +38,11 @@ export const fmaChains = defineKernel<FmaChainsOperands, { readonly rounds: numb
       { name: "out", tensor: out, access: "read_write", type: "array<f32>" },
       { name: "x", tensor: x, access: "read", type: "array<f32>" },
     ],
-    code: `
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  if (id.x >= ${x.shape[0]}u) { return; }
-  let b = vec4<f32>(x[id.x]);
+    code: "",
+    workgroupSize: WORKGROUP_SIZE,
+    main: `let i = workgroup_id.x * ${WORKGROUP_SIZE}u + thread;
+  if (i >= ${x.shape[0]}u) { return; }
+  let b = vec4<f32>(x[i]);
   let a = vec4<f32>(${FACTOR});
   var c0 = b + vec4<f32>(0.0, 1.0, 2.0, 3.0);
   var c1 = b + vec4<f32>(4.0, 5.0, 6.0, 7.0);
@@ -52,8 +52,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     c1 = fma(c1, a, b);
     c2 = fma(c2, a, b);
   }
-  out[id.x] = dot(c0 + c1 + c2, vec4<f32>(1.0));
-}`,
+  out[i] = dot(c0 + c1 + c2, vec4<f32>(1.0));`,
     workgroups: () => [Math.ceil(x.shape[0] / WORKGROUP_SIZE), 1, 1],
   }),
 

@@ -44,14 +44,11 @@ fn signed_bytes(a: u32, b: u32) -> u32 {
 
 fn word(h: u32) -> u32 {
   return ${WORD[encoding](deviation)};
-}
-
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  for (var i = id.x; i < ${words}u; i += ${workgroups * WORKGROUP_SIZE}u) {
-    out[i] = word(hash(${seedHash(seed)}u + ${firstWord}u + i));
-  }
 }`,
+    workgroupSize: WORKGROUP_SIZE,
+    main: `for (var i = workgroup_id.x * ${WORKGROUP_SIZE}u + thread; i < ${words}u; i += ${workgroups * WORKGROUP_SIZE}u) {
+    out[i] = word(hash(${seedHash(seed)}u + ${firstWord}u + i));
+  }`,
     workgroups: () => [workgroups, 1, 1],
   };
 }

@@ -2,7 +2,7 @@
  * One thread per four elements.
  */
 import type { Shader } from "@blackmamba/tensor";
-import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../dispatch.ts";
+import { spread, WORKGROUP_INDEX } from "../dispatch.ts";
 import { loader } from "../wgsl/load.ts";
 import type { EmbeddingOperands, EmbeddingParams } from "./embedding.ts";
 
@@ -18,19 +18,16 @@ export function embeddingShader(operands: EmbeddingOperands, { firstId = 0 }: Em
       { name: "ids", tensor: operands.ids, access: "read", type: "array<u32>" },
       ...table.bindings,
     ],
-    code: `${table.code}
-
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(${MAIN_PARAMETERS}) {
-  let index = ${WORKGROUP_INDEX} * ${WORKGROUP_SIZE}u + thread;
+    code: `${table.code}`,
+    workgroupSize: WORKGROUP_SIZE,
+    main: `let index = ${WORKGROUP_INDEX} * ${WORKGROUP_SIZE}u + thread;
   let token = index / ${quads}u;
   if (token >= run.tokens) { return; }
   let row = ids[token] - ${firstId}u;
   if (row >= ${vocab}u) { return; } // also for ids before the first, as they wrap
   let column = (index % ${quads}u) * 4u;
   let values = table4(row, column);
-  for (var i = 0u; i < 4u && column + i < ${hidden}u; i++) { out[token * ${hidden}u + column + i] = values[i]; }
-}`,
+  for (var i = 0u; i < 4u && column + i < ${hidden}u; i++) { out[token * ${hidden}u + column + i] = values[i]; }`,
     workgroups: (tokens) => spread(Math.ceil((tokens * quads) / WORKGROUP_SIZE)),
   };
 }

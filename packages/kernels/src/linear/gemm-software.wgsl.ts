@@ -28,13 +28,11 @@ export function gemmSoftware(operands: LinearOperands, params: LinearParams): Sh
 ${weights.code}
 ${code}
 ${tokenTiles.code}
-${rows.code}
-
-@compute @workgroup_size(8, 8)
-fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocation_id) thread: vec3<u32>) {
-  let tile = find_tile(workgroup_id.y);
-  let position = tile.start + thread.y * 4u;
-  let output = (workgroup_id.x * 8u + thread.x) * ${rows.outputs}u;
+${rows.code}`,
+    workgroupSize: 64,
+    main: `let tile = find_tile(workgroup_id.y);
+  let position = tile.start + thread / 8u * 4u;
+  let output = (workgroup_id.x * 8u + thread % 8u) * ${rows.outputs}u;
   if (position >= tile.end || output >= ${outputs}u) { return; }
   // Past the edge, threads repeat the last token or output and do not store it.
   let position_last = tile.end - 1u;
@@ -45,8 +43,7 @@ fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocatio
     ${four((j) => `let w${j} = weights4(rows[${j}], k);`)}
     ${four((i) => `{ let v = x4(token${i}, k); sum${i} += vec4<f32>(dot(w0, v), dot(w1, v), dot(w2, v), dot(w3, v)); }`)}
   }
-    ${four((i) => `if (position + ${i}u < tile.end) { store(sum${i}, token${i}, tile.matrix, output); }`)}
-}`,
+    ${four((i) => `if (position + ${i}u < tile.end) { store(sum${i}, token${i}, tile.matrix, output); }`)}`,
     workgroups: (tokens) => [Math.ceil(outputs / (8 * rows.outputs)), tokenTiles.count(tokens), 1],
   };
 }

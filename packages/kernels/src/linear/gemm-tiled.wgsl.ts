@@ -50,11 +50,9 @@ ${code}
 ${tokenTiles.code}
 ${weightRows.code}
 var<workgroup> tile_w: ${tileType(size.rows)};
-var<workgroup> tile_x: ${tileType(size.tokens)};
-
-@compute @workgroup_size(${size.threads})
-fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-  let tile = find_tile(workgroup_id.y);
+var<workgroup> tile_x: ${tileType(size.tokens)};`,
+    workgroupSize: size.threads,
+    main: `let tile = find_tile(workgroup_id.y);
   if (tile.start >= tile.end) { return; }
   let first_output = workgroup_id.x * ${tileOutputs}u;
   ${threadPlace(tiling)}
@@ -63,8 +61,7 @@ fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocatio
   { let k = 0u; ${load} }
   ${loop}
   ${addSlices(tiling, sums)}
-  ${storeSums(tiling, weightRows.outputs)}
-}`,
+  ${storeSums(tiling, weightRows.outputs)}`,
     workgroups: (tokens) => [Math.ceil(outputs / tileOutputs), tokenTiles.count(tokens), 1],
   };
 }

@@ -3,7 +3,6 @@
  * `wgsl/mat-vec.ts`.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
-import { MAIN_PARAMETERS } from "../dispatch.ts";
 import { matVecTokens } from "../tuning.ts";
 import { matVec } from "../wgsl/mat-vec.ts";
 import { epilogue } from "./epilogue.wgsl.ts";
@@ -27,11 +26,9 @@ export function gemv(operands: LinearOperands, params: LinearParams, traits: Ada
     enables: product.enables,
     code: `${tokenTiles.code}
 ${code}
-${product.code}
-
-@compute @workgroup_size(${product.workgroupSize})
-fn main(${MAIN_PARAMETERS}) {
-  let tile = find_tile(workgroup_id.y);
+${product.code}`,
+    workgroupSize: product.workgroupSize,
+    main: `let tile = find_tile(workgroup_id.y);
   let start = tile.start;
   let end = tile.end;
   let matrix = tile.matrix;
@@ -39,8 +36,7 @@ fn main(${MAIN_PARAMETERS}) {
   let lane = thread % ${product.shape.lanes}u;
   ${product.begin}
   ${product.stage}
-  ${product.rest}
-}`,
+  ${product.rest}`,
     workgroups: product.workgroups,
   };
 }

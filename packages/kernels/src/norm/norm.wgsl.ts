@@ -3,7 +3,7 @@
  * long stays in their registers from the first sum to the last.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
-import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../dispatch.ts";
+import { spread, WORKGROUP_INDEX } from "../dispatch.ts";
 import { laneSum } from "../wgsl/lane-sum.ts";
 import type { NormOperands, NormParams } from "./norm.ts";
 
@@ -44,11 +44,9 @@ export function normShader(
       ...(bias ? [{ name: "bias", tensor: bias, access: "read", type: "array<f32>" } as const] : []),
     ],
     enables: addUp.enables,
-    code: `${addUp.code}
-
-@compute @workgroup_size(${lanes})
-fn main(${MAIN_PARAMETERS}) {
-  let token = ${lastOnly ? "run.tokens - 1u" : WORKGROUP_INDEX};
+    code: `${addUp.code}`,
+    workgroupSize: lanes,
+    main: `let token = ${lastOnly ? "run.tokens - 1u" : WORKGROUP_INDEX};
   if (token >= run.tokens) { return; }
   let start = token * ${hidden}u;
   var mean = 0.0;
@@ -64,8 +62,7 @@ fn main(${MAIN_PARAMETERS}) {
   var squares = 0.0;
   ${each((value) => `squares += ${value} * ${value};`)}
   let deviation = sqrt(lane_sum(squares, thread) / ${hidden}.0 + ${epsilon});
-  ${each((value, i) => `out[${lastOnly ? "" : "start + "}${i}] = ${value} / deviation * weight[${i}]${bias ? ` + bias[${i}]` : ""};`)}
-}`,
+  ${each((value, i) => `out[${lastOnly ? "" : "start + "}${i}] = ${value} / deviation * weight[${i}]${bias ? ` + bias[${i}]` : ""};`)}`,
     workgroups: (tokens) => (lastOnly ? [1, 1, 1] : spread(tokens)),
   };
 }

@@ -50,7 +50,7 @@ export interface MatVec {
   readonly workgroupSize: number;
   readonly shape: MatVecShape;
   /**
-   * Statements of a `main` with {@link MAIN_PARAMETERS}, in three parts. `stage` makes the vectors ready; it needs `start: u32` and `end: u32`, the tile's
+   * Statements of a shader's `main`, in three parts. `stage` makes the vectors ready; it needs `start: u32` and `end: u32`, the tile's
    * positions, and `fn token_at(position: u32) -> u32`. `begin` loads the first weights; it needs `matrix: u32` and
    * `lane: u32`, the thread's place among those that share a row. `rest` needs both others before it, in any order. For each
    * result they call

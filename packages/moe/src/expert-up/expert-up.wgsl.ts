@@ -3,7 +3,7 @@
  * than another dispatch. Then its lanes multiply their rows of the chosen expert's matrix. The first workgroup writes the
  * routing down.
  */
-import { GELU, MAIN_PARAMETERS, matVec, SIGMOID } from "@blackmamba/kernels";
+import { GELU, matVec, SIGMOID } from "@blackmamba/kernels";
 import type { AdapterTraits, Binding, Shader, Tensor } from "@blackmamba/tensor";
 import type { Gating } from "../route/route.ts";
 import type { ExpertUpOperands, ExpertUpParams } from "./expert-up.ts";
@@ -50,11 +50,9 @@ fn finish(prepared: Prepared, ${gated ? "gate: f32, " : ""}sum: f32, token: u32,
   let value = sum + prepared.bias;
   out[output] = ${gated ? "gelu(gate + prepared.gate_bias) * value" : "gelu(value)"};
 }
-${product.code}
-
-@compute @workgroup_size(${product.workgroupSize})
-fn main(${MAIN_PARAMETERS}) {
-  let start = 0u;
+${product.code}`,
+    workgroupSize: product.workgroupSize,
+    main: `let start = 0u;
   let end = 1u;
   let lane = thread % ${product.shape.lanes}u;
   // On its way before the vector is there.
@@ -77,8 +75,7 @@ fn main(${MAIN_PARAMETERS}) {
     ${each.map((e) => `routes[${e}] = logit_${e};`).join(" ")}
     routes[${experts}] = best_gate;
   }
-  ${product.rest}
-}`,
+  ${product.rest}`,
     workgroups: product.workgroups,
   };
 }

@@ -3,7 +3,7 @@
  * the token itself. Some lanes share a count. That is tokens² comparisons, which for a prompt's chunk is less work than the
  * barriers of a sort, and gives the same order every time.
  */
-import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
+import { spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import type { GroupOperands } from "./group.ts";
 
@@ -23,11 +23,9 @@ export function groupShader(
       { name: "expert", tensor: expert, access: "read", type: "array<u32>" },
     ],
     code: `
-var<workgroup> parts: array<u32, ${WORKGROUP_SIZE}>;
-
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(${MAIN_PARAMETERS}) {
-  let index = ${WORKGROUP_INDEX} * ${counts}u + thread / ${lanes}u;
+var<workgroup> parts: array<u32, ${WORKGROUP_SIZE}>;`,
+    workgroupSize: WORKGROUP_SIZE,
+    main: `let index = ${WORKGROUP_INDEX} * ${counts}u + thread / ${lanes}u;
   let is_boundary = index <= ${experts}u;
   let token = select(index - ${experts + 1}u, 0u, is_boundary);
   var own = index;
@@ -49,8 +47,7 @@ fn main(${MAIN_PARAMETERS}) {
     groups[index] = count;
   } else if (token < run.tokens) {
     groups[${experts + 1}u + count] = token;
-  }
-}`,
+  }`,
     workgroups: (tokens) => spread(Math.ceil((tokens + experts + 1) / counts)),
   };
 }

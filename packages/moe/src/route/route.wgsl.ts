@@ -1,7 +1,7 @@
 /**
  * One thread per token: there are few experts.
  */
-import { MAIN_PARAMETERS, SIGMOID, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
+import { SIGMOID, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { Shader } from "@blackmamba/tensor";
 import type { Gating, RouteOperands } from "./route.ts";
 
@@ -16,11 +16,9 @@ export function routeShader({ expert, routes }: RouteOperands, { gating }: { gat
       { name: "expert", tensor: expert, access: "read_write", type: "array<u32>" },
       { name: "routes", tensor: routes, access: "read_write", type: "array<f32>" },
     ],
-    code: `${SIGMOID}
-
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(${MAIN_PARAMETERS}) {
-  let t = ${WORKGROUP_INDEX} * ${WORKGROUP_SIZE}u + thread;
+    code: `${SIGMOID}`,
+    workgroupSize: WORKGROUP_SIZE,
+    main: `let t = ${WORKGROUP_INDEX} * ${WORKGROUP_SIZE}u + thread;
   if (t >= run.tokens) { return; }
   let start = t * ${experts + 1}u;
   ${
@@ -42,8 +40,7 @@ fn main(${MAIN_PARAMETERS}) {
     }
   }
   expert[t] = best;
-  routes[start + ${experts}u] = best_gate;
-}`,
+  routes[start + ${experts}u] = best_gate;`,
     workgroups: (tokens) => spread(Math.ceil(tokens / WORKGROUP_SIZE)),
   };
 }

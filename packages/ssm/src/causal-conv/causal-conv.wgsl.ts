@@ -2,7 +2,7 @@
  * One thread per channel and block of tokens. The state is read by the first block's threads only, which therefore may
  * write it as well; so one dispatch does both, for a prompt and for a single token.
  */
-import { MAIN_PARAMETERS, SILU, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
+import { SILU, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { Shader } from "@blackmamba/tensor";
 import type { CausalConvOperands } from "./causal-conv.ts";
 
@@ -28,11 +28,9 @@ export function causalConvShader({ out, x, weight, bias, state }: CausalConvOper
 fn input(token: i32, channel: u32) -> f32 {
   ${state ? `if (token < 0) { return state[u32(token + ${kept}) * ${inner}u + channel]; }` : ""}
   return x[${x.offset}u + u32(token) * ${x.rowStride}u + channel];
-}
-
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(${MAIN_PARAMETERS}) {
-  let index = ${WORKGROUP_INDEX};
+}`,
+    workgroupSize: WORKGROUP_SIZE,
+    main: `let index = ${WORKGROUP_INDEX};
   let channel = (index % ${channels}u) * ${WORKGROUP_SIZE}u + thread;
   let first = (index / ${channels}u) * ${block}u;
   if (channel >= ${inner}u || first >= run.tokens) { return; }
@@ -52,8 +50,7 @@ fn main(${MAIN_PARAMETERS}) {
     }
   }`
       : ""
-  }
-}`,
+  }`,
     workgroups: (tokens) => spread(channels * Math.ceil(tokens / block)),
   };
 }

@@ -2,7 +2,7 @@
  * A matrix-vector product whose lanes hold the rows d and inner + d together: what finishes a sum has a channel's input and
  * its gate, and steps that channel's convolution, whose inputs nobody else touches.
  */
-import { buffers, MAIN_PARAMETERS, matVec, matVecTokens, SILU } from "@blackmamba/kernels";
+import { buffers, matVec, matVecTokens, SILU } from "@blackmamba/kernels";
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import type { InProjStepOperands, InProjStepParams } from "./in-proj-step.ts";
 
@@ -56,19 +56,16 @@ fn finish(prepared: Prepared, x_sum: f32, z_sum: f32, token: u32, matrix: u32, d
   ${at("u", "token", "d")} = silu(sum);
   ${at("z", "token", "d")} = z_sum${bias ? " + prepared.z_bias" : ""};
 }
-${product.code}
-
-@compute @workgroup_size(${product.workgroupSize})
-fn main(${MAIN_PARAMETERS}) {
-  let matrix = 0u;
+${product.code}`,
+    workgroupSize: product.workgroupSize,
+    main: `let matrix = 0u;
   let start = workgroup_id.y * ${tileTokens}u;
   let end = min(start + ${tileTokens}u, min(run.tokens, ${capacity}u));
   if (start >= end) { return; }
   let lane = thread % ${product.shape.lanes}u;
   ${product.begin}
   ${product.stage}
-  ${product.rest}
-}`,
+  ${product.rest}`,
     workgroups: product.workgroups,
   };
 }

@@ -37,11 +37,9 @@ export function scanStepShader(operands: ScanStepOperands, _: unknown, traits: A
     code: `${SILU}
 ${SOFTPLUS}
 ${projection.code}
-${addUp.code}
-
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-  let token = workgroup_id.y;
+${addUp.code}`,
+    workgroupSize: WORKGROUP_SIZE,
+    main: `let token = workgroup_id.y;
   let lane = thread % ${lanes}u;
   let channel = workgroup_id.x * ${channels}u + thread / ${lanes}u;
   // Past the last channel lanes repeat it and store nothing: sums are taken together.
@@ -63,8 +61,7 @@ fn main(@builtin(workgroup_id) workgroup_id: vec3<u32>, @builtin(local_invocatio
   y = lane_sum(y, thread);
   if (!stores) { return; }
   ${own.map((i) => `${isUneven && i === own.length - 1 ? `if (${n(i)} < ${states}u) ` : ""}{ state[own + ${n(i)}] = n${i}; }`).join("\n  ")}
-  if (lane == 0u) { ${at("u", "token", "d")} = fma(skip, input, y) * silu(gate); }
-}`,
+  if (lane == 0u) { ${at("u", "token", "d")} = fma(skip, input, y) * silu(gate); }`,
     workgroups: (tokens) => [Math.ceil(inner / channels), Math.min(tokens, capacity), 1],
   };
 }

@@ -2,7 +2,7 @@
  * One thread per channel, whose state stays its own from the first token to the last; threads share nothing. For adapters
  * that are really a CPU, where barriers cost dearly, and for states too large for `selective-scan-tiled.wgsl.ts`.
  */
-import { MAIN_PARAMETERS, SILU, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
+import { SILU, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { Shader, Tensor } from "@blackmamba/tensor";
 import { scanBindings } from "./scan-bindings.ts";
 import type { SelectiveScanOperands } from "./selective-scan.ts";
@@ -16,11 +16,9 @@ export function selectiveScanSoftware(operands: SelectiveScanOperands): Shader {
   const { bindings, nameOfU, nameOfC } = scanBindings(operands);
   return {
     bindings,
-    code: `${SILU}
-
-@compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(${MAIN_PARAMETERS}) {
-  let d = ${WORKGROUP_INDEX} * ${WORKGROUP_SIZE}u + thread;
+    code: `${SILU}`,
+    workgroupSize: WORKGROUP_SIZE,
+    main: `let d = ${WORKGROUP_INDEX} * ${WORKGROUP_SIZE}u + thread;
   if (d >= ${inner}u) { return; }
   var s: array<f32, ${states}>;
   var a: array<f32, ${states}>;
@@ -38,8 +36,7 @@ fn main(${MAIN_PARAMETERS}) {
     }
     out[t * ${inner}u + d] = y * silu(z[${row(z)} + d]);
   }
-  for (var n = 0u; n < ${states}u; n++) { state[d * ${states}u + n] = s[n]; }
-}`,
+  for (var n = 0u; n < ${states}u; n++) { state[d * ${states}u + n] = s[n]; }`,
     workgroups: () => spread(Math.ceil(inner / WORKGROUP_SIZE)),
   };
 }

@@ -3,7 +3,7 @@
  * tokens come in tiles, which a workgroup's threads load together, coalesced, while they compute the tile before. Each lane's
  * part of an output goes through workgroup memory, and is added up by whichever thread stores the output.
  */
-import { MAIN_PARAMETERS, SILU, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
+import { SILU, spread, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { AdapterTraits, Shader, Tensor } from "@blackmamba/tensor";
 import { scanBindings } from "./scan-bindings.ts";
 import type { SelectiveScanOperands } from "./selective-scan.ts";
@@ -93,11 +93,9 @@ var<workgroup> steps: array<array<vec2<f32>, ${channels}>, ${tokens}>;
 /** For each token and state: B and C. */
 var<workgroup> inputs: array<array<vec2<f32>, ${width}>, ${tokens}>;
 /** For each token and thread: its part of the output. */
-var<workgroup> parts: array<array<f32, ${threads}>, ${tokens}>;
-
-@compute @workgroup_size(${threads})
-fn main(${MAIN_PARAMETERS}) {
-  let channel = thread % ${channels}u;
+var<workgroup> parts: array<array<f32, ${threads}>, ${tokens}>;`,
+    workgroupSize: threads,
+    main: `let channel = thread % ${channels}u;
   let lane = thread / ${channels}u;
   let own_d = ${WORKGROUP_INDEX} * ${channels}u + channel;
   // Past the last channel, threads repeat it and store nothing.
@@ -166,8 +164,7 @@ fn main(${MAIN_PARAMETERS}) {
         return isPadded ? `if (${state(i)} < ${states}u) { ${store} }` : store;
       })
       .join("\n    ")}
-  }
-}`,
+  }`,
     workgroups: () => spread(Math.ceil(inner / channels)),
   };
 }

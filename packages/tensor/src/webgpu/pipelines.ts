@@ -21,7 +21,7 @@ export class PipelineCache {
 
   /** Throws a KernelError with the compiler's words when the shader is refused. */
   get(kernel: string, shader: Shader): Promise<Pipeline> {
-    const code = declarations(shader) + shader.code;
+    const code = wgsl(shader);
     let pipeline = this.#pipelines.get(code);
     if (!pipeline) {
       pipeline = this.#compile(kernel, shader, code);
@@ -72,8 +72,8 @@ export class PipelineCache {
   }
 }
 
-/** The WGSL ahead of a kernel's own code: what it enables, the run's parameters at binding 0, then its buffers in order. */
-function declarations({ bindings, enables = [] }: Shader): string {
+/** The whole WGSL: what it enables, the run's parameters at binding 0, its buffers in order, its own code. */
+function wgsl({ bindings, enables = [], code, workgroupSize, main }: Shader): string {
   return [
     ...enables.map((feature) => `enable ${feature};`),
     "struct Run { tokens: u32 }",
@@ -81,6 +81,15 @@ function declarations({ bindings, enables = [] }: Shader): string {
     ...bindings.map(
       ({ name, access, type }, index) => `@group(0) @binding(${index + 1}) var<storage, ${access}> ${name}: ${type};`,
     ),
+    code,
+    `@compute @workgroup_size(${workgroupSize})
+fn main(
+  @builtin(workgroup_id) workgroup_id: vec3<u32>,
+  @builtin(num_workgroups) num_workgroups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  ${main}
+}`,
     "",
   ].join("\n");
 }

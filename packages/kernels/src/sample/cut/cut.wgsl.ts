@@ -7,7 +7,7 @@
  * keys, and last, among equal logits, of ids.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
-import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../../dispatch.ts";
+import { spread, WORKGROUP_INDEX } from "../../dispatch.ts";
 import { logitBindings, logitCode, setting, settingWord } from "../logit.wgsl.ts";
 import { MULTIPLY_HIGH } from "../noise.wgsl.ts";
 import type { SampleCutOperands } from "./cut.ts";
@@ -282,11 +282,9 @@ fn cut(row: u32, scale: Scale, before: Last, isMass: bool, thread: u32) -> Last 
     search.needed = part.needed;
   }
   return Last(lastKey, search.highId);
-}
-
-@compute @workgroup_size(${lanes})
-fn main(${MAIN_PARAMETERS}) {
-  let row = ${WORKGROUP_INDEX};
+}`,
+    workgroupSize: lanes,
+    main: `let row = ${WORKGROUP_INDEX};
   if (row >= run.tokens) { return; }
   clearExtremes(thread);
   var lowest = 0xffffffffu;
@@ -312,8 +310,7 @@ fn main(${MAIN_PARAMETERS}) {
     cuts[row * ${CUT_WIDTH}u + ${CUT.key}u] = last.key;
     cuts[row * ${CUT_WIDTH}u + ${CUT.id}u] = last.id;
     cuts[row * ${CUT_WIDTH}u + ${CUT.largest}u] = bitcast<u32>(largest);
-  }
-}`,
+  }`,
     workgroups: (tokens) => spread(tokens),
   };
 }

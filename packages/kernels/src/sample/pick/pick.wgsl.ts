@@ -2,7 +2,7 @@
  * One workgroup per row: its lanes find the best slice in a tree, and the first one writes it down.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
-import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../../dispatch.ts";
+import { spread, WORKGROUP_INDEX } from "../../dispatch.ts";
 import { NAN_KEY } from "../key.ts";
 import { NAN_FLAG, NO_ID } from "./no-id.ts";
 import type { SamplePickOperands } from "./pick.ts";
@@ -28,11 +28,9 @@ var<workgroup> partial: array<Best, ${lanes}>;
 fn better(a: Best, b: Best) -> Best {
   if (b.key > a.key || (b.key == a.key && b.id < a.id)) { return b; }
   return a;
-}
-
-@compute @workgroup_size(${lanes})
-fn main(${MAIN_PARAMETERS}) {
-  let row = ${WORKGROUP_INDEX};
+}`,
+    workgroupSize: lanes,
+    main: `let row = ${WORKGROUP_INDEX};
   if (row >= run.tokens) { return; }
   var best = Best(0u, ${NO_ID}u);
   for (var slice = thread; slice < ${slices}u; slice += ${lanes}u) {
@@ -49,8 +47,7 @@ fn main(${MAIN_PARAMETERS}) {
   next[row] = select(${NO_ID}u, best.id, isNumber);
   chosen[row * ${kept}u + steps[row] % ${kept}u] = select(best.id | ${NAN_FLAG}u, best.id, isNumber);
   steps[row] += 1u;
-  ${seen ? `if (isNumber) { seen[row * ${seenWidth}u + best.id / 32u] |= 1u << (best.id % 32u); }` : ""}
-}`,
+  ${seen ? `if (isNumber) { seen[row * ${seenWidth}u + best.id / 32u] |= 1u << (best.id % 32u); }` : ""}`,
     workgroups: (tokens) => spread(tokens),
   };
 }

@@ -3,7 +3,7 @@
  * find the best in a tree.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
-import { MAIN_PARAMETERS, spread, WORKGROUP_INDEX } from "../../dispatch.ts";
+import { spread, WORKGROUP_INDEX } from "../../dispatch.ts";
 import { KEPT, keptBinding } from "../cut/kept.wgsl.ts";
 import { NAN_KEY } from "../key.ts";
 import { logitBindings, logitCode, setting, settingWord } from "../logit.wgsl.ts";
@@ -55,11 +55,9 @@ fn bestOf(row: u32, first: u32, end: u32) -> Best {
     best = better(best, Best(keyOf(score), id));
   }
   return best;
-}
-
-@compute @workgroup_size(${lanes})
-fn main(${MAIN_PARAMETERS}) {
-  let row = ${WORKGROUP_INDEX} / ${slices}u;
+}`,
+    workgroupSize: lanes,
+    main: `let row = ${WORKGROUP_INDEX} / ${slices}u;
   let slice = ${WORKGROUP_INDEX} % ${slices}u;
   if (row >= run.tokens) { return; }
   var best = Best(0u, slice * ${SLICE}u);
@@ -75,8 +73,7 @@ fn main(${MAIN_PARAMETERS}) {
   if (thread == 0u) {
     keys[row * ${slices}u + slice] = partial[0].key;
     ids[row * ${slices}u + slice] = partial[0].id;
-  }
-}`,
+  }`,
     workgroups: (tokens) => spread(tokens * slices),
   };
 }
