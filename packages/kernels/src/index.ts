@@ -33,6 +33,7 @@ export {
 } from "./tuning.ts";
 export { addressOf, strideOf } from "./wasm/module.ts";
 export { type Buffers, buffers } from "./wgsl/buffers.ts";
+export { type AwaitedVector, awaitVectors, exchangedInput, exchangedOutput } from "./wgsl/exchanged.ts";
 export { type LaneSum, type LaneSumPlan, laneSum, type SumType } from "./wgsl/lane-sum.ts";
 export { type Loader, loader } from "./wgsl/load.ts";
 export {

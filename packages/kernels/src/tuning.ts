@@ -44,6 +44,7 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
   const { inputs, outputs, rowsPerOutput, tokens, isNormed } = sizes;
   // An emulated GPU runs lanes one after another, and barriers cost dearly: one lane takes a whole row.
   if (traits.software) return { lanes: 1, outputs: 1, groups: 64, chunkElements: 32 };
+  if (traits.chained) return chainedShape(sizes, traits.maxWorkgroupSize);
   // Vectors that lanes read from a buffer, a chunk apart, want narrow chunks; those in workgroup memory lie as they are read.
   // Where the vectors of a tile outgrow the nearest cache, more rows share what is read of them.
   const isCached = tokens * inputs * 4 <= MAX_CACHED_BYTE_LENGTH;
@@ -68,6 +69,20 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
   // Each workgroup normalises the vector for itself: fewer of them, with more rows.
   if (outputs <= MANY_ROWS) return shape(32, isNormed ? 2 : 1, 8);
   return dtype === "q8_0" ? shape(16, 2, 2) : shape(32, 2, 1);
+}
+
+/** Results of a link that has no more than this make tiles of two results to a group, though half of a large GPU has none. */
+const MAX_FEW_RESULTS = 2048;
+
+/** The most tiles that a link is divided into: more, and all those that wait for the same words keep each other waiting. */
+const MAX_TILES = 144;
+
+/** In a chain all workgroups are of one size, and each waits for the whole vector: so there are few of them. */
+function chainedShape({ outputs }: MatVecSizes, workgroupSize: number): MatVecShape {
+  if (outputs <= 512) return { lanes: workgroupSize / 2, outputs: 1, groups: 2, chunkElements: 8 };
+  const groups = workgroupSize / SUBGROUP;
+  const results = outputs <= MAX_FEW_RESULTS ? 2 : Math.ceil(outputs / groups / MAX_TILES);
+  return { lanes: SUBGROUP, outputs: results, groups, chunkElements: 8 };
 }
 
 /** The fewest elements that a chunk may have. */

@@ -26,9 +26,9 @@ export interface ProfileOptions {
 export interface ForwardProfile {
   /** Tokens of a step: of one sequence, or one of each. */
   readonly tokens: number;
-  /** Kernel calls of a step. */
+  /** What the device is asked to do for a step: kernel calls, several of which may run as one. */
   readonly dispatches: number;
-  /** Each call by itself, in order; empty where the adapter has no clock. */
+  /** Each kernel call by itself, in order; empty where the adapter has no clock. */
   readonly kernels: readonly KernelTime[];
   /** µs of a step as a whole by the device's own clock, with what lies between two calls; `undefined` without a clock. */
   readonly stepUs: number | undefined;
@@ -46,23 +46,24 @@ export async function profileForward(
   }
   if (sequences > 1 && tokens !== 1) throw new OptionError("tokens", "1 with several sequences", tokens);
   if (sequences > 1 && state) throw new OptionError("state", "none with several sequences", "one");
-  const profile = (programs: readonly PreparedProgram[]) =>
-    profilePrograms(device, programs, { tokens: Math.max(tokens, sequences), steps, signal });
+  const profile = (programs: readonly PreparedProgram[], layers: readonly PreparedProgram[]) =>
+    profilePrograms(device, programs, layers, { tokens: Math.max(tokens, sequences), steps, signal });
   return sequences > 1 ? engine.withGroupPrograms(sequences, profile) : engine.withPrograms(sequence, tokens, profile);
 }
 
 async function profilePrograms(
   device: Device,
   programs: readonly PreparedProgram[],
+  layers: readonly PreparedProgram[],
   {
     tokens,
     steps,
     signal,
   }: { readonly tokens: number; readonly steps: number; readonly signal?: AbortSignal | undefined },
 ): Promise<ForwardProfile> {
-  const dispatches = programs.reduce((sum, { callCount }) => sum + callCount, 0);
+  const dispatches = programs.reduce((sum, { dispatchCount }) => sum + dispatchCount, 0);
   try {
-    const kernels = await device.profile(programs, { tokens });
+    const kernels = await device.profile(layers, { tokens });
     signal?.throwIfAborted();
     const stepUs = (await device.time(programs, { tokens, times: steps })) / steps;
     return { tokens, dispatches, kernels, stepUs };

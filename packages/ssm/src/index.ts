@@ -5,7 +5,7 @@
  */
 export { type CausalConvOperands, causalConv } from "./causal-conv/causal-conv.ts";
 export { type InProjStepOperands, type InProjStepParams, inProjStep } from "./in-proj-step/in-proj-step.ts";
-export { createMambaState, type MambaOperands, type MambaSizes, type MambaState, type MambaWeights } from "./mamba.ts";
+export { createMambaStates, type MambaOperands, type MambaSizes, type MambaState, type MambaWeights } from "./mamba.ts";
 export { createMambaSequenceScratch, type MambaSequenceScratch, recordMambaSequence } from "./mamba-sequence.ts";
 export { createMambaStepScratch, type MambaStepScratch, recordMambaStep } from "./mamba-step.ts";
 export { type ScanStepOperands, scanStep } from "./scan-step/scan-step.ts";

@@ -4,7 +4,7 @@
  *
  * Not here: names of tensors in checkpoints.
  */
-import type { Tensor, TensorAllocator } from "@blackmamba/tensor";
+import type { Device, Tensor, TensorSpec } from "@blackmamba/tensor";
 
 /** Sizes of a Mamba layer, in the terms of the paper. */
 export interface MambaSizes {
@@ -56,18 +56,25 @@ export interface MambaState {
   readonly ssm: Tensor;
 }
 
-/** Allocates the empty states, as before the first token, of so many sequences. */
-export function createMambaState(
-  allocator: TensorAllocator,
-  sizes: MambaSizes,
-  label = "mamba",
+/**
+ * Allocates the empty states, as before the first token, of so many sequences for several layers: together, so that a device binds
+ * them together.
+ *
+ * @param labels - one for each layer
+ */
+export function createMambaStates(
+  allocator: Pick<Device, "createTensors">,
+  { inner, state, taps }: MambaSizes,
+  labels: readonly string[],
   slots = 1,
-): MambaState {
-  const { inner, state, taps } = sizes;
-  return {
-    conv: taps > 1 ? allocator.createTensor("f32", [slots, taps - 1, inner], `${label}.conv`) : undefined,
-    ssm: allocator.createTensor("f32", [slots, inner, state], `${label}.ssm`),
-  };
+): MambaState[] {
+  const specs = labels.flatMap((label): TensorSpec[] => [
+    ...(taps > 1 ? [{ dtype: "f32" as const, shape: [slots, taps - 1, inner], label: `${label}.conv` }] : []),
+    { dtype: "f32", shape: [slots, inner, state], label: `${label}.ssm` },
+  ]);
+  const tensors = allocator.createTensors(specs).values();
+  const next = () => tensors.next().value as Tensor;
+  return labels.map(() => ({ conv: taps > 1 ? next() : undefined, ssm: next() }));
 }
 
 /** Operands of both ways to record a layer. */

@@ -11,6 +11,10 @@ export interface PreparedProgram {
   readonly label: string;
   /** Kernel calls in the program. */
   readonly callCount: number;
+  /** What they take when they run: fewer, where a device runs several as one. */
+  readonly dispatchCount: number;
+  /** Gives back what the device holds for this program alone, not its tensors; it cannot be run any more. Safe to call twice. */
+  dispose(): void;
 }
 
 /** How a run differs from the next. */
@@ -114,7 +118,7 @@ export interface Device extends TensorAllocator {
   run(programs: readonly PreparedProgram[], options?: RunOptions): Promise<void>;
 
   /**
-   * Runs programs once and times each kernel call by itself: on a GPU from the start of its first thread to the end of its
+   * Runs programs once and times each kernel call, or what runs as one, by itself: on a GPU from the start of its first thread to the end of its
    * last, without what lies between two calls.
    *
    * @throws DeviceError where the adapter cannot take the time of what it does

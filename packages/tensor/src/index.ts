@@ -40,7 +40,7 @@ export {
   type Operands,
   type Shader,
 } from "./kernel.ts";
-export { Program } from "./program.ts";
+export { Program, type ProgramOptions } from "./program.ts";
 export {
   type DeviceChoice,
   type DeviceListing,

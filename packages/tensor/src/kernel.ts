@@ -19,10 +19,16 @@ export interface AdapterTraits {
   readonly subgroupSize: number;
   /** WGSL's `packed_4x8_integer_dot_product`: products of four pairs of bytes at a time. */
   readonly packedDot: boolean;
-  /** Most threads of a workgroup. */
+  /** Most threads of a workgroup; in a chain, how many each has. */
   readonly maxWorkgroupSize: number;
   /** Most bytes of `var<workgroup>`. */
   readonly maxWorkgroupByteLength: number;
+  /**
+   * The call is to run in one dispatch with others, over one token: a chain. A kernel that can takes workgroups of
+   * `maxWorkgroupSize` threads and binds as `exchanged` what calls hand each other. One that cannot need not look here: its
+   * calls get a dispatch of their own.
+   */
+  readonly chained: boolean;
 }
 
 /** One buffer of a shader. */
@@ -33,8 +39,20 @@ export interface Binding {
   /** Which part of the tensor. Default `"values"`. */
   readonly part?: "values" | "scales";
   readonly access: "read" | "read_write";
-  /** The variable's type in the shader, for example `array<vec4<f32>>`. */
+  /** The variable's type in the shader, for example `array<vec4<f32>>`; of what is exchanged its element's, `f32` or `u32`. */
   readonly type: string;
+  /**
+   * In a chain: other calls of it write what this one reads, or read what it writes. There is no variable then, but functions,
+   * with indices that count from the view's first element. To read:
+   *
+   * - `NAME_bits(i: u32) -> u32`, the element's bits, or what `is_absent(bits)` is true of, as long as it has not been written;
+   * - `NAME_at(i: u32) -> TYPE`, which waits for it;
+   * - `gives_up(tries: u32) -> bool`, for loops that wait themselves: whether to go on without. What is absent is no number.
+   *
+   * To write, which each element has to be, once: `NAME_put(i: u32, value: TYPE)`. A call never sees what it writes itself, so that
+   * an operand that is read and written takes two bindings.
+   */
+  readonly exchanged?: boolean | undefined;
 }
 
 /** A kernel for certain shapes. The device declares the bindings, and `run.tokens: u32`, the number of tokens of this run. */

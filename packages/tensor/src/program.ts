@@ -5,14 +5,25 @@ import type { HostTensor } from "./host-tensor.ts";
 import type { HostOperands, Kernel, KernelCall, Operands } from "./kernel.ts";
 import type { Tensor } from "./tensor.ts";
 
+/** Options of a program. */
+export interface ProgramOptions {
+  /**
+   * For a program over single tokens: what is wanted of it besides the state that its calls step in place. Whatever else they
+   * write is then between them, and a device may run them as one, without it. Default everything.
+   */
+  readonly outputs?: readonly Tensor[] | undefined;
+}
+
 /** Kernel calls in the order they run. Each sees what the ones before it wrote. */
 export class Program {
   readonly label: string;
   readonly calls: KernelCall[] = [];
+  readonly outputs: readonly Tensor[] | undefined;
 
   /** @param label - names the program in errors and GPU debuggers */
-  constructor(label: string) {
+  constructor(label: string, { outputs }: ProgramOptions = {}) {
     this.label = label;
+    this.outputs = outputs;
   }
 
   /**

@@ -14,6 +14,8 @@ declare module "vitest" {
 export interface TestDevice {
   /** For `describe.each`, as `$label`. */
   readonly label: string;
+  /** Whether calls run as chains. */
+  readonly chains?: boolean | undefined;
   open(): Promise<Device>;
 }
 
@@ -25,10 +27,17 @@ export function testDevices(): TestDevice[] {
   }));
 }
 
+/** As {@link testDevices}, and WebGPU once more with the shaders that hardware GPUs get, which run as chains. */
+export function testDevicesWithChains(): TestDevice[] {
+  const devices = testDevices();
+  const webgpu = devices.find(({ label }) => label === "webgpu");
+  return webgpu ? [...devices, hardwareVariant(webgpu, "chains", { subgroups: true, chains: true })] : devices;
+}
+
 /**
  * As {@link testDevices}, and once more the CPU in plain TypeScript, and on three threads, which a machine with one processor
- * can have too; and twice more WebGPU with the shaders that hardware GPUs get, with and without
- * subgroups and products of bytes: an emulated adapter runs those too, only slower.
+ * can have too; and three times more WebGPU with the shaders that hardware GPUs get, with and without subgroups and products of
+ * bytes, and as chains: an emulated adapter runs those too, only slower.
  */
 export function testDeviceVariants(): TestDevice[] {
   const devices = testDevices();
@@ -40,20 +49,29 @@ export function testDeviceVariants(): TestDevice[] {
     : [];
   const webgpu = devices.find(({ label }) => label === "webgpu");
   if (!webgpu) return [...devices, ...cpus];
-  const variant = (label: string, subgroups: boolean): TestDevice => ({
-    label,
-    open: once(async () => {
-      // One GPUDevice for all: a second one in a process can abort Dawn.
-      const { gpu, name } = (await webgpu.open()) as WebGpuDevice;
-      return new WebGpuDevice(gpu, { name, software: false, subgroups, packedDot: subgroups });
-    }),
-  });
   return [
     ...devices,
     ...cpus,
-    variant("webgpu, hardware shaders", true),
-    variant("webgpu, hardware shaders without subgroups", false),
+    hardwareVariant(webgpu, "hardware shaders", { subgroups: true }),
+    hardwareVariant(webgpu, "hardware shaders without subgroups", { subgroups: false }),
+    hardwareVariant(webgpu, "chains", { subgroups: true, chains: true }),
   ];
+}
+
+function hardwareVariant(
+  webgpu: TestDevice,
+  label: string,
+  options: { readonly subgroups: boolean; readonly chains?: boolean },
+): TestDevice {
+  return {
+    label: `webgpu, ${label}`,
+    chains: options.chains,
+    open: once(async () => {
+      // One GPUDevice for all: a second one in a process can abort Dawn.
+      const { gpu, name } = (await webgpu.open()) as WebGpuDevice;
+      return new WebGpuDevice(gpu, { name, software: false, packedDot: options.subgroups, ...options });
+    }),
+  };
 }
 
 function once(create: () => Promise<Device>): () => Promise<Device> {

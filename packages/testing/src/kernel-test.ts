@@ -19,6 +19,7 @@ import {
 } from "@blackmamba/tensor";
 import { describe, expect, test } from "vitest";
 import { testDeviceVariants } from "./devices.ts";
+import { handOver } from "./hand-over.ts";
 import { expectClose, randomNumbers } from "./numbers.ts";
 
 /** Makes a case's tensors; each call in the same order gives the same numbers on every device. */
@@ -51,10 +52,10 @@ const POISON = 0xffffffff;
 
 /** Runs each case on each device and compares. */
 export function testKernel<O extends Operands, P>(kernel: Kernel<O, P>, cases: readonly KernelCase<O, P>[]): void {
-  describe.each(testDeviceVariants())(`${kernel.name} on $label`, ({ open }) => {
+  describe.each(testDeviceVariants())(`${kernel.name} on $label`, ({ open, chains = false }) => {
     test.each(cases)("$name", async (kernelCase) => {
       const { outputs, expected, tolerance = 1e-6 } = kernelCase;
-      const found = await runCase(kernel, kernelCase, await open());
+      const found = await runCase(kernel, kernelCase, await open(), chains);
       const truth = expected ?? (await runCase(kernel, kernelCase, createCpuDevice({ referencesOnly: true })));
       for (const [index, name] of outputs.entries()) {
         const [values, wanted] = [found[index] ?? [], truth[index] ?? []];
@@ -73,11 +74,18 @@ async function runCase<O extends Operands, P>(
   kernel: Kernel<O, P>,
   { operands: makeOperands, params, tokens = 1, outputs }: KernelCase<O, P>,
   device: Device,
+  chains = false,
 ): Promise<ArrayLike<number>[]> {
   const operands = await makeOperands(tensorMaker(device));
-  const program = new Program(kernel.name);
+  const given = chains ? handedOver(kernel, operands, params) : [];
+  const written = outputs.flatMap((name) => operands[name] ?? []).map((tensor) => ({ ...tensor, ...whole(tensor) }));
+  const program = new Program(kernel.name, given.length > 0 ? { outputs: written } : {});
+  for (const x of given) program.call(handOver, { x }, {});
   program.call(kernel, operands, params);
-  await device.run([await device.prepare(program)], { tokens });
+  const prepared = await device.prepare(program);
+  if (given.length > 0 && prepared.dispatchCount !== 1) throw new Error(`${kernel.name}: this case is no chain`);
+  await device.run([prepared], { tokens });
+  prepared.dispose();
   const results = [];
   for (const name of outputs) {
     const output = operands[name];
@@ -87,6 +95,18 @@ async function runCase<O extends Operands, P>(
   }
   for (const operand of Object.values(operands)) operand?.storage.dispose();
   return results;
+}
+
+/** What a kernel reads in a chain of what other calls make. */
+function handedOver<O extends Operands, P>(kernel: Kernel<O, P>, operands: O, params: P): Tensor[] {
+  const traits = {
+    ...{ software: false, subgroupSize: 4, packedDot: true, chained: true },
+    ...{ maxWorkgroupSize: 256, maxWorkgroupByteLength: 32768 },
+  };
+  return kernel
+    .shader(operands, params, traits)
+    .bindings.filter(({ exchanged, access }) => exchanged && access === "read")
+    .map(({ tensor }) => tensor);
 }
 
 /** Makes a view all of its storage, so that what lies beside a view is compared as well. */

@@ -10,7 +10,7 @@ import { embeddingShader } from "./embedding.wgsl.ts";
 export type EmbeddingOperands = {
   /** f32 [tokens, hidden] */
   readonly out: Tensor;
-  /** u32 [tokens]; ids outside the table leave their row of `out` alone */
+  /** u32 [tokens]; ids outside the table leave their row of `out` alone, or make it 0 in a chain */
   readonly ids: Tensor;
   /** [vocab, hidden], any float type */
   readonly table: Tensor;
@@ -18,7 +18,7 @@ export type EmbeddingOperands = {
 
 /** Parameters of {@link embedding}. */
 export type EmbeddingParams = {
-  /** The id of the table's first row. Default 0. */
+  /** The table is a part of one: its first row belongs to this id. Default: it has all ids. */
   readonly firstId?: number | undefined;
 };
 
@@ -41,6 +41,6 @@ export function recordEmbedding(program: Program, operands: EmbeddingOperands): 
   const points = splitPoints(operands.table);
   for (let piece = 0; piece + 1 < points.length; piece++) {
     const table = rows(operands.table, points[piece], points[piece + 1]);
-    program.call(embedding, { ...operands, table }, { firstId: points[piece] });
+    program.call(embedding, { ...operands, table }, points.length === 2 ? {} : { firstId: points[piece] });
   }
 }

@@ -30,7 +30,7 @@ ${code}
 ${tokenTiles.code}
 ${rows.code}`,
     workgroupSize: 64,
-    main: `let tile = find_tile(workgroup_id.y);
+    main: `${tokenTiles.find("workgroup_id.y")}
   let position = tile.start + thread / 8u * 4u;
   let output = (workgroup_id.x * 8u + thread % 8u) * ${rows.outputs}u;
   if (position >= tile.end || output >= ${outputs}u) { return; }

@@ -52,7 +52,7 @@ ${weightRows.code}
 var<workgroup> tile_w: ${tileType(size.rows)};
 var<workgroup> tile_x: ${tileType(size.tokens)};`,
     workgroupSize: size.threads,
-    main: `let tile = find_tile(workgroup_id.y);
+    main: `${tokenTiles.find("workgroup_id.y")}
   if (tile.start >= tile.end) { return; }
   let first_output = workgroup_id.x * ${tileOutputs}u;
   ${threadPlace(tiling)}

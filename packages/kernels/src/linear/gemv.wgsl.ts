@@ -14,13 +14,13 @@ export function gemv(operands: LinearOperands, params: LinearParams, traits: Ada
   const { x, weights, norm } = operands;
   const { outputs, paired, experts } = linearSizes(operands);
   const tileTokens = matVecTokens(operands.out.shape[0], experts, traits);
-  const tokenTiles = tiles(operands, params, tileTokens);
+  const tokenTiles = tiles(operands, params, tileTokens, traits);
   const product = matVec(
     { x, weights, norm: norm && { weight: norm, epsilon: params.epsilon ?? DEFAULT_EPSILON } },
     { outputs, paired, tileTokens, tiles: tokenTiles.count },
     traits,
   );
-  const { bindings, code } = epilogue(operands, params);
+  const { bindings, code } = epilogue(operands, params, traits);
   return {
     bindings: [...product.bindings, ...tokenTiles.bindings, ...bindings],
     enables: product.enables,
@@ -28,7 +28,7 @@ export function gemv(operands: LinearOperands, params: LinearParams, traits: Ada
 ${code}
 ${product.code}`,
     workgroupSize: product.workgroupSize,
-    main: `let tile = find_tile(workgroup_id.y);
+    main: `${tokenTiles.find("workgroup_id.y")}
   let start = tile.start;
   let end = tile.end;
   let matrix = tile.matrix;

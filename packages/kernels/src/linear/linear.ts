@@ -46,7 +46,10 @@ export type LinearParams = {
   readonly epsilon?: number | undefined;
   /** Add to `out` rather than overwrite it. Default false. */
   readonly accumulate?: boolean | undefined;
-  /** The stack's first matrix belongs to this expert; tokens of other experts are left alone. Default 0. */
+  /**
+   * The stack is a part of one: its first matrix belongs to this expert, and tokens of experts that are not in it are left alone.
+   * Default: the stack has all experts.
+   */
   readonly firstExpert?: number | undefined;
 };
 
@@ -88,7 +91,9 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
 
   shader: (operands, params, traits) => {
     const [tokens, outputs] = operands.out.shape;
-    return (isMatVec(tokens, outputs, traits) ? gemv : gemm)(operands, params, traits);
+    // A part of a stack leaves tokens of other experts alone, and what calls hand each other has to be written.
+    const chained = traits.chained && tokens === 1 && params.firstExpert === undefined;
+    return (isMatVec(tokens, outputs, traits) ? gemv : gemm)(operands, params, { ...traits, chained });
   },
 
   reference: linearReference,

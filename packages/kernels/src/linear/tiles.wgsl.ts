@@ -3,7 +3,8 @@
  * grouped by expert, and workgroups walk the groups' sizes to find theirs, so that nothing has to be read back; there are a
  * few workgroups too many, at most one per expert.
  */
-import type { Binding } from "@blackmamba/tensor";
+import type { AdapterTraits, Binding } from "@blackmamba/tensor";
+import { exchangedInput } from "../wgsl/exchanged.ts";
 import type { LinearOperands, LinearParams } from "./linear.ts";
 import { linearSizes } from "./linear-sizes.ts";
 
@@ -11,25 +12,34 @@ import { linearSizes } from "./linear-sizes.ts";
 export interface Tiles {
   readonly bindings: readonly Binding[];
   /**
-   * Declares `fn find_tile(index: u32) -> Tile`, of positions from `start` to `end` (exclusive; none when they are equal) and
-   * of the matrix to multiply with, counted within the bound stack; and `fn token_at(position: u32) -> u32`.
+   * Declares `struct Tile`, of positions from `start` to `end` (exclusive; none when they are equal) and of the matrix to multiply
+   * with, counted within the bound stack; and `fn token_at(position: u32) -> u32`.
    */
   readonly code: string;
+  /** Statements that declare `tile`, the one with this index; in uniform control flow. */
+  find(index: string): string;
   count(tokens: number): number;
 }
 
 const TILE_STRUCT = "struct Tile { start: u32, end: u32, matrix: u32 }";
 
 /** @param size - tokens of a tile */
-export function tiles(operands: LinearOperands, { firstExpert = 0 }: LinearParams, size: number): Tiles {
+export function tiles(
+  operands: LinearOperands,
+  { firstExpert = 0 }: LinearParams,
+  size: number,
+  { chained }: Pick<AdapterTraits, "chained"> = { chained: false },
+): Tiles {
   const { out, expert, groups } = operands;
   const capacity = out.shape[0] ?? 1;
   const count = (tokens: number) => Math.ceil(Math.min(tokens, capacity) / size);
+  const find = (index: string) => `let tile = find_tile(${index});`;
   const tokenAtItsPosition = "fn token_at(position: u32) -> u32 { return position; }";
   if (!expert) {
     const end = `min(index * ${size}u + ${size}u, min(run.tokens, ${capacity}u))`;
     return {
       bindings: [],
+      find,
       code: `${TILE_STRUCT}
 fn find_tile(index: u32) -> Tile { return Tile(index * ${size}u, ${end}, 0u); }
 ${tokenAtItsPosition}`,
@@ -37,8 +47,22 @@ ${tokenAtItsPosition}`,
     };
   }
   const { experts } = linearSizes(operands);
+  if (chained) {
+    return {
+      bindings: [exchangedInput("expert", expert)],
+      code: `${TILE_STRUCT}
+var<workgroup> tile_expert: u32;
+${tokenAtItsPosition}`,
+      // Barriers follow, so all threads have to know that they see the same.
+      find: () => `if (thread == 0u) { tile_expert = expert_at(0u); }
+  let tile_matrix = workgroupUniformLoad(&tile_expert);
+  let tile = Tile(0u, u32(tile_matrix < ${experts}u), tile_matrix);`,
+      count,
+    };
+  }
   if (capacity === 1) {
     return {
+      find,
       bindings: [{ name: "expert", tensor: expert, access: "read", type: "array<u32>" }],
       code: `${TILE_STRUCT}
 fn find_tile(index: u32) -> Tile {
@@ -51,6 +75,7 @@ ${tokenAtItsPosition}`,
   }
   const starts = (groups?.shape[0] ?? 0) - capacity;
   return {
+    find,
     bindings: groups ? [{ name: "groups", tensor: groups, access: "read", type: "array<u32>" }] : [],
     code: `${TILE_STRUCT}
 fn find_tile(index: u32) -> Tile {

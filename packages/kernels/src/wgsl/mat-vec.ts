@@ -2,8 +2,8 @@
  * The heart of every kernel that multiplies a matrix with a few vectors: WGSL that reads each weight once and makes sums.
  * What becomes of a sum is the kernel's own `finish`.
  *
- * A vector that is normalised on the way is laid out in workgroup memory first (`staged-vector.ts`), while the first weights are
- * under way. Other vectors are read where they are, which takes no barrier.
+ * A vector that is normalised on the way, or that another call of a chain makes, is laid out in workgroup memory first
+ * (`staged-vector.ts`), while the first weights are under way. Other vectors are read where they are, which takes no barrier.
  */
 import { type AdapterTraits, type Binding, rowCount, type Shader, type Tensor } from "@blackmamba/tensor";
 import { type MatVecShape, matVecShape } from "../tuning.ts";
@@ -82,9 +82,10 @@ export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: Adapt
   const { lanes, groups } = shape;
   const workgroupSize = lanes * groups;
   const inDigits = w.bytes !== undefined && traits.packedDot;
-  const vectors = norm
-    ? stagedVector({ x, norm, small, elements: w.elements, inDigits, workgroupSize }, traits)
-    : vectorsInPlace(x, w.elements);
+  const vectors =
+    norm || traits.chained
+      ? stagedVector({ x, norm, small, elements: w.elements, inDigits, workgroupSize }, traits)
+      : vectorsInPlace(x, w.elements);
 
   const rows = Array.from({ length: shape.outputs * rowsPerOutput }, (_, r) => r);
   const tile = Array.from({ length: tileTokens }, (_, t) => t);
@@ -150,8 +151,8 @@ fn dot_add(a: vec4<f32>, b: vec4<f32>, sum: f32) -> f32 {
   ${vectors.stage}`,
     begin: `let first = ((workgroup_id.x + workgroup_id.z * num_workgroups.x) * ${groups}u + thread / ${lanes}u) * ${shape.outputs}u;
   ${rows.map((r) => `let row_${r} = ${rowOf(r)};`).join("\n  ")}
-  ${results.before}
-  ${product.begin}`,
+  ${product.begin}
+  ${results.before}`,
     rest: `${sums.map((sum) => `var ${sum} = ${isWide ? "vec4<f32>()" : "0.0"};`).join(" ")}
   ${product.rest}
   ${packed(

@@ -71,6 +71,9 @@ export interface Visitor {
   logits?(logits: Float32Array): void;
 }
 
+/** Does something with the programs of a step: as they are run, and with a program for each layer. */
+type UsePrograms<T> = (programs: readonly PreparedProgram[], layers: readonly PreparedProgram[]) => Promise<T>;
+
 type EngineInputs = Omit<ForwardInputs, "pool">;
 
 /** Owns what all sequences of a model share: recorded programs, scratch, and the resident state. */
@@ -295,7 +298,7 @@ export class Engine {
     const chunk = visitor.logits ? Math.min(this.prefillChunk, this.#logitsRows) : this.prefillChunk;
     const visitChunk = async (forward: Forward, tokens: number) => {
       if (visitor.layer) {
-        for (const [index, program] of forward.programs.entries()) {
+        for (const [index, program] of (await forward.layers()).entries()) {
           await this.#device.run([program], { tokens, signal });
           await visitor.layer(index - 1, tokens, forward);
         }
@@ -314,31 +317,28 @@ export class Engine {
    * Hands over the programs of a step for measuring: over so many tokens of one sequence, or over one token, whose successor
    * is then chosen. They may be run any number of times; what the sequence holds then is a state, but no text's.
    */
-  withPrograms<T>(
-    sequence: Sequence,
-    tokens: number,
-    use: (programs: readonly PreparedProgram[]) => Promise<T>,
-  ): Promise<T> {
+  withPrograms<T>(sequence: Sequence, tokens: number, use: UsePrograms<T>): Promise<T> {
     if (!(Number.isInteger(tokens) && tokens >= 1 && tokens <= this.prefillChunk)) {
       throw new OptionError("tokens", `a whole number from 1 to ${this.prefillChunk}`, tokens);
     }
     return this.#exclusively(sequence, async () => {
       const forward = await this.#forwardFor(tokens);
-      const programs =
-        tokens === 1 ? await (await this.#single()).stepPrograms(GREEDY) : [...forward.programs, forward.last.program];
+      const end = tokens === 1 ? [await (await this.#single()).sampler(GREEDY)] : [];
+      const withEnd = (programs: readonly PreparedProgram[]) => [...programs, forward.last.program, ...end];
       this.#takeTurn(sequence);
       await this.#writeSpreadIds(forward);
-      return use(programs);
+      return use(withEnd(forward.programs), withEnd(await forward.layers()));
     });
   }
 
   /** As {@link withPrograms}, for one token of each of several sequences. */
-  async withGroupPrograms<T>(sequences: number, use: (programs: readonly PreparedProgram[]) => Promise<T>): Promise<T> {
+  async withGroupPrograms<T>(sequences: number, use: UsePrograms<T>): Promise<T> {
     const group = await this.createGroup(sequences, GREEDY);
     try {
       return await this.#inTurn(async () => {
         await this.#writeSpreadIds(group.slots.forward);
-        return use(await group.slots.stepPrograms(group.kind));
+        const programs = await group.slots.stepPrograms(group.kind);
+        return use(programs, programs);
       });
     } finally {
       await this.disposeGroup(group);

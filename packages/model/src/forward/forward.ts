@@ -26,11 +26,13 @@ export interface ForwardInputs {
 export interface Forward {
   readonly capacity: number;
   readonly ids: Tensor;
-  /** f32 [capacity, hidden]: the residual stream as the last program left it. */
+  /** f32 [capacity, hidden]: the residual stream as the last program left it, of `programs` or of `layers`. */
   readonly residual: Tensor;
-  /** The embedding, then one program per layer. */
+  /** All of it but its end, in as few programs as the device runs fastest. */
   readonly programs: readonly PreparedProgram[];
-  /** Where each layer's routing is after its program has run. */
+  /** The same as the embedding, then one program per layer: to look at what is between them. */
+  layers(): Promise<readonly PreparedProgram[]>;
+  /** Where each layer's routing is after its own program has run. */
   readonly routing: readonly (RoutingScratch | undefined)[];
   /** Logits of the last token, or of each where each belongs to a sequence of its own: the final norm and the output layer. */
   readonly last: Head;
@@ -47,17 +49,42 @@ export interface Head {
 export async function createForward(inputs: ForwardInputs, capacity: number, order: TokenOrder): Promise<Forward> {
   const { device, pool, config, weights } = inputs;
   const scratch = createScratch(pool, config, capacity, order);
-
-  const embed = new Program("embedding");
-  recordEmbedding(embed, { out: scratch.residual, ids: scratch.ids, table: weights.embedding });
-  const layers = config.layers.map((_, index) => recordLayer(inputs, scratch, index));
+  const { residual, ids } = scratch;
+  const prepare = async (program: Program) => pool.keep(await device.prepare(program));
+  const parts: { readonly label: string; record(program: Program): void }[] = [
+    {
+      label: "embedding",
+      record: (program) => recordEmbedding(program, { out: residual, ids, table: weights.embedding }),
+    },
+    ...config.layers.map((_, index) => ({
+      label: `layer ${index}`,
+      record: (program: Program) => recordLayer(program, inputs, scratch, index),
+    })),
+  ];
+  const prepareLayers = () =>
+    Promise.all(
+      parts.map(({ label, record }) => {
+        const program = new Program(label);
+        record(program);
+        return prepare(program);
+      }),
+    );
+  let layers: Promise<readonly PreparedProgram[]> | undefined;
+  const layersOnce = () => {
+    layers ??= prepareLayers();
+    return layers;
+  };
+  // Of a single token nobody looks at what is between two layers while text is made of it.
+  const whole = new Program("layers", { outputs: [residual] });
+  if (capacity === 1) for (const { record } of parts) record(whole);
   return {
     capacity,
-    ids: scratch.ids,
-    residual: scratch.residual,
-    programs: await Promise.all([embed, ...layers].map((program) => device.prepare(program))),
+    ids,
+    residual,
+    programs: capacity === 1 ? [await prepare(whole)] : await layersOnce(),
+    layers: layersOnce,
     routing: config.layers.map(({ experts }) => scratch.experts.get(experts)?.routing),
-    last: await createHead(inputs, scratch.residual, {
+    last: await createHead(inputs, residual, {
       rows: order === "each" ? capacity : 1,
       lastOnly: order === "sequence",
     }),
@@ -78,15 +105,19 @@ export async function createHead(
   const program = new Program(lastOnly ? "last logits" : "logits");
   program.call(norm, { out, x, ...weights.finalNorm }, { kind: "layer", epsilon, lastOnly });
   recordLinear(program, { out: logits, x: out, weights: weights.embedding, bias: weights.outputBias });
-  return { program: await device.prepare(program), logits };
+  return { program: pool.keep(await device.prepare(program)), logits };
 }
 
 /** x += mamba(RMSNorm(x)), x += experts(RMSNorm(x)), or both from the same x. */
-function recordLayer({ config, weights, state }: ForwardInputs, scratch: Scratch, index: number): Program {
+function recordLayer(
+  program: Program,
+  { config, weights, state }: ForwardInputs,
+  scratch: Scratch,
+  index: number,
+): void {
   const { mamba, experts } = weights.layers[index] ?? {};
   const { residual } = scratch;
   const { epsilon } = config;
-  const program = new Program(`layer ${index}`);
 
   const expertScratch = scratch.experts.get(config.layers[index]?.experts ?? 0);
   const expertOperands =
@@ -103,7 +134,6 @@ function recordLayer({ config, weights, state }: ForwardInputs, scratch: Scratch
     else recordMambaSequence(program, mambaSizes(config), { ...operands, scratch: own });
   }
   if (expertOperands) recordExpertsDown(program, expertOperands);
-  return program;
 }
 
 function expertWeights({ norm: weight, mixer }: ExpertTable<Tensor>, gating: ModelConfig["gating"]): ExpertWeights {

@@ -73,12 +73,14 @@ function mixerAllocators(allocator: TensorAllocator, config: ModelConfig, order:
 
 /** Bytes of what {@link createScratch} allocates; allocates nothing. */
 export function scratchByteLength(config: ModelConfig, tokens: number, order: TokenOrder): number {
+  const createTensor: TensorAllocator["createTensor"] = (dtype, shape, label) => {
+    const { byteLength } = storageLayout(dtype, shape);
+    const storage = { byteLength, maxOperandByteLength: byteLength, maxOperands: 0, dispose() {} };
+    return tensorOf(storage, dtype, shape, label);
+  };
   const pool = new TensorPool({
-    createTensor(dtype, shape, label) {
-      const { byteLength } = storageLayout(dtype, shape);
-      const storage = { byteLength, maxOperandByteLength: byteLength, maxOperands: 0, dispose() {} };
-      return tensorOf(storage, dtype, shape, label);
-    },
+    createTensor,
+    createTensors: (specs) => specs.map(({ dtype, shape, label }) => createTensor(dtype, shape, label)),
   });
   createScratch(pool, config, tokens, order);
   return pool.byteLength;

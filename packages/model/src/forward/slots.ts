@@ -60,7 +60,7 @@ export class Slots {
       const { chosen, sampling } = this;
       const operands = { logits: this.forward.last.logits, state: sampling, scratch: this.#scratch, chosen };
       recordSample(program, { ...operands, next: sampling.next }, kind);
-      sampler = this.#inputs.device.prepare(program);
+      sampler = this.#inputs.device.prepare(program).then((prepared) => this.#inputs.pool.keep(prepared));
       this.#samplers.set(name, sampler);
       sampler.catch(() => this.#samplers.delete(name));
     }

@@ -1,8 +1,8 @@
 /**
  * What a sequence carries from token to token: the same bytes at any length.
  */
-import { createMambaState, type MambaState } from "@blackmamba/ssm";
-import type { Tensor, TensorAllocator } from "@blackmamba/tensor";
+import { createMambaStates, type MambaState } from "@blackmamba/ssm";
+import type { Device, Tensor } from "@blackmamba/tensor";
 import type { ModelConfig } from "../config/config.ts";
 import { mambaSizes } from "./scratch.ts";
 
@@ -10,10 +10,14 @@ import { mambaSizes } from "./scratch.ts";
 export type LayerStates = readonly (MambaState | undefined)[];
 
 /** Allocates the empty states of so many sequences for every Mamba layer. */
-export function createLayerStates(allocator: TensorAllocator, config: ModelConfig, slots = 1): LayerStates {
-  return config.layers.map(({ mamba }, index) =>
-    mamba ? createMambaState(allocator, mambaSizes(config), `layer ${index}`, slots) : undefined,
-  );
+export function createLayerStates(
+  allocator: Pick<Device, "createTensors">,
+  config: ModelConfig,
+  slots = 1,
+): LayerStates {
+  const labels = config.layers.flatMap(({ mamba }, index) => (mamba ? [`layer ${index}`] : []));
+  const states = createMambaStates(allocator, mambaSizes(config), labels, slots).values();
+  return config.layers.map(({ mamba }) => (mamba ? states.next().value : undefined));
 }
 
 /** All tensors of a state, in a fixed order. */

@@ -3,7 +3,7 @@
  * than another dispatch. Then its lanes multiply their rows of the chosen expert's matrix. The first workgroup writes the
  * routing down.
  */
-import { GELU, matVec, SIGMOID } from "@blackmamba/kernels";
+import { exchangedOutput, GELU, matVec, SIGMOID } from "@blackmamba/kernels";
 import type { AdapterTraits, Binding, Shader, Tensor } from "@blackmamba/tensor";
 import type { Gating } from "../route/route.ts";
 import type { ExpertUpOperands, ExpertUpParams } from "./expert-up.ts";
@@ -11,8 +11,11 @@ import type { ExpertUpOperands, ExpertUpParams } from "./expert-up.ts";
 export function expertUpShader(
   operands: ExpertUpOperands,
   { gating, gated, epsilon, firstExpert = 0 }: ExpertUpParams,
-  traits: AdapterTraits,
+  adapter: AdapterTraits,
 ): Shader {
+  // A part of a stack leaves the result alone where it has not the expert, and what calls hand each other has to be written.
+  const chained = adapter.chained && operands.up.shape[0] === operands.router.shape[0];
+  const traits = { ...adapter, chained };
   const { out, expert, routes, x, norm, router, routerBias, up, upBias } = operands;
   const ffn = out.shape[1] ?? 1;
   const experts = router.shape[0] ?? 1;
@@ -25,15 +28,23 @@ export function expertUpShader(
   const each = Array.from({ length: experts }, (_, e) => e);
   const biasAt = (row: string) =>
     upBias ? `up_bias[(${firstExpert}u + matrix) * ${gated ? 2 * ffn : ffn}u + ${row}]` : "0.0";
+  const put = (name: string, index: string, value: string) =>
+    chained ? `${name}_put(${index}, ${value});` : `${name}[${index}] = ${value};`;
   const read = (name: string, tensor: Tensor): Binding => ({ name, tensor, access: "read", type: "array<f32>" });
   return {
     bindings: [
       ...product.bindings,
       read("router_bias", routerBias),
       ...(upBias ? [read("up_bias", upBias)] : []),
-      { name: "out", tensor: out, access: "read_write", type: "array<f32>" },
-      { name: "expert", tensor: expert, access: "read_write", type: "array<u32>" },
-      { name: "routes", tensor: routes, access: "read_write", type: "array<f32>" },
+      ...[
+        { name: "out", tensor: out },
+        { name: "expert", tensor: expert },
+        { name: "routes", tensor: routes },
+      ].map(({ name, tensor }) =>
+        chained
+          ? exchangedOutput(name, tensor)
+          : { name, tensor, access: "read_write" as const, type: `array<${tensor.dtype}>` },
+      ),
     ],
     enables: product.enables,
     code: `${SIGMOID}
@@ -48,7 +59,7 @@ fn prepare(token: u32, matrix: u32, output: u32) -> Prepared {
 fn finish(prepared: Prepared, ${gated ? "gate: f32, " : ""}sum: f32, token: u32, matrix: u32, output: u32) {
   if (!is_bound) { return; }
   let value = sum + prepared.bias;
-  out[output] = ${gated ? "gelu(gate + prepared.gate_bias) * value" : "gelu(value)"};
+  ${put("out", "output", gated ? "gelu(gate + prepared.gate_bias) * value" : "gelu(value)")}
 }
 ${product.code}`,
     workgroupSize: product.workgroupSize,
@@ -71,9 +82,9 @@ ${product.code}`,
   let matrix = select(0u, best - ${firstExpert}u, is_bound);
   ${product.begin}
   if (workgroup_id.x == 0u && workgroup_id.z == 0u && thread == 0u) {
-    expert[0] = best;
-    ${each.map((e) => `routes[${e}] = logit_${e};`).join(" ")}
-    routes[${experts}] = best_gate;
+    ${put("expert", "0u", "best")}
+    ${each.map((e) => put("routes", `${e}u`, `logit_${e}`)).join(" ")}
+    ${put("routes", `${experts}u`, "best_gate")}
   }
   ${product.rest}`,
     workgroups: product.workgroups,

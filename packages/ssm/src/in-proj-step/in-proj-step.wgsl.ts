@@ -2,16 +2,18 @@
  * A matrix-vector product whose lanes hold the rows d and inner + d together: what finishes a sum has a channel's input and
  * its gate, and steps that channel's convolution, whose inputs nobody else touches.
  */
-import { buffers, matVec, matVecTokens, SILU } from "@blackmamba/kernels";
+import { buffers, exchangedOutput, matVec, matVecTokens, SILU } from "@blackmamba/kernels";
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import type { InProjStepOperands, InProjStepParams } from "./in-proj-step.ts";
 
 export function inProjStepShader(
   { u, z, x, norm, weights, bias, conv, convBias, state }: InProjStepOperands,
   { epsilon }: InProjStepParams,
-  traits: AdapterTraits,
+  adapter: AdapterTraits,
 ): Shader {
   const [capacity, inner] = u.shape;
+  const chained = adapter.chained && capacity === 1;
+  const traits = { ...adapter, chained };
   const taps = conv.shape[1];
   const kept = taps - 1;
   const tileTokens = matVecTokens(capacity, 1, traits);
@@ -21,11 +23,14 @@ export function inProjStepShader(
     traits,
   );
   const { bindings, at } = buffers(
-    { u, z, conv, conv_bias: convBias, ...(bias && { bias }), ...(state && { state }) } as {
-      readonly [name in "u" | "z" | "conv" | "conv_bias" | "bias" | "state"]: typeof u;
-    },
-    ["u", "z", ...(state ? (["state"] as const) : [])],
+    {
+      ...(!chained && { u, z }),
+      ...{ conv, conv_bias: convBias, ...(bias && { bias }), ...(state && { state }) },
+    } as { readonly [name in "u" | "z" | "conv" | "conv_bias" | "bias" | "state"]: typeof u },
+    [...(chained ? [] : (["u", "z"] as const)), ...(state ? (["state"] as const) : [])],
   );
+  const put = (name: "u" | "z", value: string) =>
+    chained ? `${name}_put(d, ${value});` : `${at(name, "token", "d")} = ${value};`;
   const own = (j: number) => `state[(token * ${kept}u + ${j}u) * ${inner}u + d]`;
   const earlier = Array.from({ length: kept }, (_, j) => j);
   const members = [
@@ -40,7 +45,11 @@ export function inProjStepShader(
       : []),
   ];
   return {
-    bindings: [...product.bindings, ...bindings],
+    bindings: [
+      ...product.bindings,
+      ...bindings,
+      ...(chained ? [exchangedOutput("u", u), exchangedOutput("z", z)] : []),
+    ],
     enables: product.enables,
     code: `${SILU}
 fn token_at(position: u32) -> u32 { return position; }
@@ -53,8 +62,8 @@ fn finish(prepared: Prepared, x_sum: f32, z_sum: f32, token: u32, matrix: u32, d
   var sum = fma(prepared.tap${kept}, input, prepared.conv_bias);
   ${earlier.map((j) => `sum = fma(prepared.tap${j}, prepared.state${j}, sum);`).join("\n  ")}
   ${earlier.map((j) => `${own(j)} = ${j + 1 < kept ? `prepared.state${j + 1}` : "input"};`).join("\n  ")}
-  ${at("u", "token", "d")} = silu(sum);
-  ${at("z", "token", "d")} = z_sum${bias ? " + prepared.z_bias" : ""};
+  ${put("u", "silu(sum)")}
+  ${put("z", `z_sum${bias ? " + prepared.z_bias" : ""}`)}
 }
 ${product.code}`,
     workgroupSize: product.workgroupSize,

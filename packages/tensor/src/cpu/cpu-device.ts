@@ -175,7 +175,13 @@ export class CpuDevice implements Device {
       kernel: call.name,
       run: this.#referencesOnly ? call.reference(view) : (this.#bindWasm(call) ?? call.cpu(view)),
     }));
-    const prepared: CpuProgram = { label: program.label, callCount: steps.length, steps };
+    const prepared: CpuProgram = {
+      label: program.label,
+      callCount: steps.length,
+      dispatchCount: steps.length,
+      steps,
+      dispose() {},
+    };
     return prepared;
   }
 

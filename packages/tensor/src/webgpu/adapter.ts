@@ -12,7 +12,15 @@ export interface FoundAdapter {
   readonly software: boolean;
   /** Whether shaders may use `packed_4x8_integer_dot_product`. */
   readonly packedDot: boolean;
+  /** Whether calls may run as chains; see `WebGpuDeviceOptions`. */
+  readonly chains: boolean;
 }
+
+/**
+ * Vendors whose GPUs let workgroups go on once they have begun, whatever others wait for, where it was tried. Apple's do not
+ * (Smith et al., SPAA 2025).
+ */
+const VENDORS_WITH_CHAINS = /^nvidia$/i;
 
 const SOFTWARE_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|warp/i;
 
@@ -42,5 +50,5 @@ function describeAdapter(adapter: GPUAdapter): Omit<FoundAdapter, "packedDot"> {
   const software =
     adapter.info.isFallbackAdapter === true ||
     SOFTWARE_NAMES.test([vendor, architecture, device, description].join(" "));
-  return { adapter, name, software };
+  return { adapter, name, software, chains: !software && VENDORS_WITH_CHAINS.test(vendor) };
 }

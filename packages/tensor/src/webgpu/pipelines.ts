@@ -2,12 +2,18 @@
  * Turns shaders into compute pipelines, one for each distinct code: layers of equal shape share theirs.
  */
 import { KernelError } from "../errors.ts";
-import type { Shader } from "../kernel.ts";
+import type { Binding, Shader } from "../kernel.ts";
 
 /** A compute pipeline with the layout its bind groups must have. */
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+}
+
+/** What a shader binds: the run's parameters first, if it has them, then storage buffers. */
+export interface PipelineBindings {
+  readonly accesses: readonly Binding["access"][];
+  readonly hasRun: boolean;
 }
 
 /** Compiles on first use and remembers. */
@@ -22,9 +28,16 @@ export class PipelineCache {
   /** Throws a KernelError with the compiler's words when the shader is refused. */
   get(kernel: string, shader: Shader): Promise<Pipeline> {
     const code = wgsl(shader);
+    return this.compile(kernel, code, { accesses: shader.bindings.map(({ access }) => access), hasRun: true });
+  }
+
+  /**
+   * The same of the whole code. Its bindings are the run's parameters, where it has these, and buffers with such accesses.
+   */
+  compile(kernel: string, code: string, bindings: PipelineBindings): Promise<Pipeline> {
     let pipeline = this.#pipelines.get(code);
     if (!pipeline) {
-      pipeline = this.#compile(kernel, shader, code);
+      pipeline = this.#compile(kernel, code, bindings);
       this.#pipelines.set(code, pipeline);
       // What failed for a passing reason may be tried again.
       pipeline.catch(() => this.#pipelines.delete(code));
@@ -32,11 +45,11 @@ export class PipelineCache {
     return pipeline;
   }
 
-  async #compile(kernel: string, { bindings }: Shader, code: string): Promise<Pipeline> {
+  async #compile(kernel: string, code: string, { accesses, hasRun }: PipelineBindings): Promise<Pipeline> {
     const device = this.#device;
     const max = device.limits.maxStorageBuffersPerShaderStage;
-    if (bindings.length > max) {
-      throw new KernelError(kernel, `needs ${bindings.length} storage buffers, this device allows ${max} a shader`);
+    if (accesses.length > max) {
+      throw new KernelError(kernel, `needs ${accesses.length} storage buffers, this device allows ${max} a shader`);
     }
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ label: kernel, code });
@@ -44,13 +57,9 @@ export class PipelineCache {
     const layout = device.createBindGroupLayout({
       label: kernel,
       entries: [
-        { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform" } },
-        ...bindings.map(({ access }, index) => ({
-          binding: index + 1,
-          visibility: GPUShaderStage.COMPUTE,
-          buffer: { type: access === "read" ? ("read-only-storage" as const) : ("storage" as const) },
-        })),
-      ],
+        ...(hasRun ? (["uniform"] as const) : []),
+        ...accesses.map((access) => (access === "read" ? ("read-only-storage" as const) : ("storage" as const))),
+      ].map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } })),
     });
     const pipelineLayout = device.createPipelineLayout({ label: kernel, bindGroupLayouts: [layout] });
     const scope = device.popErrorScope();

@@ -27,6 +27,8 @@ import {
   tensorOf,
 } from "../tensor.ts";
 import { type FoundAdapter, requireAdapter } from "./adapter.ts";
+import { CHAIN_WORKGROUP_SIZE, type ChainPlan, planChains } from "./chain/chain-plan.ts";
+import { GAVE_UP_WORD, linkChain } from "./chain/link.ts";
 import { type GpuStorage, placeOf, requireReadOrWritten, resourceOf } from "./gpu-storage.ts";
 import { pack } from "./pack.ts";
 import { PipelineCache } from "./pipelines.ts";
@@ -46,6 +48,10 @@ const MAX_KEPT_STAGING_BUFFERS = 3;
 /** Most bytes of a buffer that tensors share: what every WebGPU device allows. One of gigabytes many adapters refuse. */
 const MAX_SHARED_BUFFER_BYTE_LENGTH = 256 << 20;
 
+/** The same with chains, which can bind few buffers: so a model has few chains. GPUs that have chains have room for it. */
+const MAX_CHAINED_BUFFER_BYTE_LENGTH = 1 << 30;
+
+/** A dispatch: of a call, or of several that are a chain. */
 interface Step {
   readonly kernel: string;
   readonly pipeline: GPUComputePipeline;
@@ -53,6 +59,8 @@ interface Step {
   workgroups(tokens: number): readonly [number, number, number];
   /** The workgroups of the run before: decoding asks the same again and again. */
   last: { readonly tokens: number; readonly workgroups: readonly [number, number, number] };
+  /** Of a chain: what it has of its own. */
+  readonly chain?: { readonly table: GPUBuffer; readonly arena: GPUBuffer } | undefined;
 }
 
 /** What a device is made of: an adapter's name and kind, and what of it may be used. */
@@ -64,6 +72,11 @@ export interface WebGpuDeviceOptions {
   readonly subgroups?: boolean | undefined;
   /** Shaders may use `packed_4x8_integer_dot_product`. Default false. */
   readonly packedDot?: boolean | undefined;
+  /**
+   * Calls may run as chains: the adapter lets workgroups go on once it has begun them, whatever others are waiting for. Default
+   * false.
+   */
+  readonly chains?: boolean | undefined;
 }
 
 interface WebGpuProgram extends PreparedProgram {
@@ -80,6 +93,9 @@ export class WebGpuDevice implements Device {
   readonly gpu: GPUDevice;
   readonly #pipelines: PipelineCache;
   readonly #traits: AdapterTraits;
+  /** Arenas of chains that have run since something was read. */
+  readonly #unreadArenas = new Set<GPUBuffer>();
+  readonly #chains: boolean;
   readonly #run: GPUBuffer;
   #runTokens = -1;
   #allocatedByteLength = 0;
@@ -92,7 +108,8 @@ export class WebGpuDevice implements Device {
   #unreadRuns = 0;
   #disposed = false;
 
-  constructor(gpu: GPUDevice, { name, software, subgroups = true, packedDot = false }: WebGpuDeviceOptions) {
+  constructor(gpu: GPUDevice, options: WebGpuDeviceOptions) {
+    const { name, software, subgroups = true, packedDot = false, chains = false } = options;
     this.gpu = gpu;
     this.name = name;
     this.software = software;
@@ -103,7 +120,9 @@ export class WebGpuDevice implements Device {
       packedDot,
       maxWorkgroupSize: gpu.limits.maxComputeInvocationsPerWorkgroup,
       maxWorkgroupByteLength: gpu.limits.maxComputeWorkgroupStorageSize,
+      chained: false,
     };
+    this.#chains = chains && this.#traits.maxWorkgroupSize >= CHAIN_WORKGROUP_SIZE;
     this.#run = gpu.createBuffer({ label: "run", size: 16, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     this.lost = gpu.lost.then(({ reason, message }) => {
       const error = new DeviceLostError(
@@ -135,7 +154,11 @@ export class WebGpuDevice implements Device {
         `${spec.label}: ${byteLength} bytes, this device allows ${maxBufferSize} in one buffer`,
       );
     });
-    return pack(sized, MAX_SHARED_BUFFER_BYTE_LENGTH).flatMap((placed) => this.#createTogether(placed));
+    const { maxStorageBufferBindingSize } = this.gpu.limits;
+    const most = this.#chains
+      ? Math.min(MAX_CHAINED_BUFFER_BYTE_LENGTH, maxBufferSize, maxStorageBufferBindingSize)
+      : MAX_SHARED_BUFFER_BYTE_LENGTH;
+    return pack(sized, most).flatMap((placed) => this.#createTogether(placed));
   }
 
   /** Makes one buffer, and the tensors in it. */
@@ -207,17 +230,27 @@ export class WebGpuDevice implements Device {
     this.#assertUsable();
     const byteLength = rows * (tensor.shape.at(-1) ?? 1) * 4;
     const { buffer, offset } = placeOf(tensor, tensor.values);
-    const staging = this.#takeStaging(byteLength);
+    // Chains that have given up say so in their arenas.
+    const arenas = [...this.#unreadArenas];
+    this.#unreadArenas.clear();
+    const stagedByteLength = byteLength + arenas.length * 4;
+    const staging = this.#takeStaging(stagedByteLength);
     this.#encode(`read ${tensor.label}`, (encoder) => {
       encoder.copyBufferToBuffer(buffer, offset, staging, 0, byteLength);
+      for (const [index, arena] of arenas.entries()) {
+        encoder.copyBufferToBuffer(arena, GAVE_UP_WORD * 4, staging, byteLength + index * 4, 4);
+      }
     });
     return this.#orLost(async () => {
       try {
-        await Promise.all([staging.mapAsync(GPUMapMode.READ, 0, byteLength), this.#lastScope]);
+        await Promise.all([staging.mapAsync(GPUMapMode.READ, 0, stagedByteLength), this.#lastScope]);
         this.#assertUsable();
         this.#unreadRuns = 0;
-        const bytes = staging.getMappedRange(0, byteLength).slice(0);
+        const all = staging.getMappedRange(0, stagedByteLength);
+        const bytes = all.slice(0, byteLength);
+        const gaveUp = new Uint32Array(all, byteLength).some((flag) => flag !== 0);
         staging.unmap();
+        if (gaveUp) throw new DeviceError(`${this.name} ${GAVE_UP}`);
         this.#returnStaging(staging);
         return bytes;
       } catch (error) {
@@ -276,9 +309,27 @@ export class WebGpuDevice implements Device {
 
   async prepare(program: Program): Promise<PreparedProgram> {
     this.#assertUsable();
-    const steps = await this.#orLost(() => Promise.all(program.calls.map((call) => this.#prepareCall(call))));
+    const steps = await this.#orLost(() =>
+      this.#chains && program.outputs
+        ? this.#prepareChains(program, program.outputs)
+        : Promise.all(program.calls.map((call) => this.#prepareCall(call))),
+    );
     this.#assertUsable();
-    const prepared: WebGpuProgram = { label: program.label, callCount: steps.length, steps };
+    const own = new Set(steps.flatMap(({ chain }) => (chain ? [chain.table, chain.arena] : [])));
+    const prepared: WebGpuProgram = {
+      label: program.label,
+      callCount: program.calls.length,
+      dispatchCount: steps.length,
+      steps,
+      dispose: () => {
+        for (const buffer of own) {
+          buffer.destroy();
+          this.#unreadArenas.delete(buffer);
+          this.#allocatedByteLength -= buffer.size;
+        }
+        own.clear();
+      },
+    };
     return prepared;
   }
 
@@ -384,6 +435,7 @@ export class WebGpuDevice implements Device {
   }
 
   #dispatch(pass: GPUComputePassEncoder, step: Step, tokens: number): void {
+    if (step.chain) this.#unreadArenas.add(step.chain.arena);
     if (step.last.tokens !== tokens) {
       const workgroups = step.workgroups(tokens);
       // Beyond the limit a dispatch fails later and leaves zeros; say so now, and say which.
@@ -414,12 +466,56 @@ export class WebGpuDevice implements Device {
       { binding: 0, resource: { buffer: this.#run } },
       ...shader.bindings.map((binding, index) => ({ binding: index + 1, resource: resourceOf(binding) })),
     ];
-    this.gpu.pushErrorScope("validation");
-    const bindGroup = this.gpu.createBindGroup({ label: call.name, layout, entries });
-    const error = await this.gpu.popErrorScope();
-    if (error) throw new KernelError(call.name, error.message);
+    const bindGroup = await this.#createBindGroup(call.name, { layout, entries });
     const last = { tokens: -1, workgroups: [0, 0, 0] } as const;
     return { kernel: call.name, pipeline, bindGroup, workgroups: shader.workgroups, last };
+  }
+
+  /** Prepares the calls of a program over single tokens: as many as possible in one dispatch. */
+  #prepareChains({ calls, label }: Program, outputs: readonly Tensor[]): Promise<Step[]> {
+    const { limits } = this.gpu;
+    const traits = { ...this.#traits, chained: true, maxWorkgroupSize: CHAIN_WORKGROUP_SIZE };
+    const shaders = calls.map((call) => call.shader(traits));
+    const parts = planChains(shaders, outputs, {
+      maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
+      maxBindingByteLength: limits.maxStorageBufferBindingSize,
+      maxWorkgroups: limits.maxComputeWorkgroupsPerDimension,
+      maxWorkgroupByteLength: limits.maxComputeWorkgroupStorageSize,
+    });
+    return Promise.all(
+      parts.map(({ start, plan }) =>
+        plan ? this.#prepareChain(label, plan) : this.#prepareCall(calls[start] as KernelCall),
+      ),
+    );
+  }
+
+  async #prepareChain(label: string, plan: ChainPlan): Promise<Step> {
+    const kernel = `${label}, ${plan.links.length} calls`;
+    const linked = linkChain(plan);
+    const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
+    const [table, arena] = (["table", "arena"] as const).map((name) => {
+      const { byteLength } = linked[name];
+      const buffer = this.gpu.createBuffer({ label: name, size: byteLength, usage: STORAGE | COPY_SRC | COPY_DST });
+      this.#scoped(kernel, () => this.gpu.queue.writeBuffer(buffer, 0, linked[name]));
+      this.#allocatedByteLength += byteLength;
+      return buffer;
+    }) as [GPUBuffer, GPUBuffer];
+    const accesses = ["read", "read_write", ...plan.variables.map(({ access }) => access)] as const;
+    const { pipeline, layout } = await this.#pipelines.compile(kernel, linked.code, { accesses, hasRun: false });
+    const buffers = [table, arena, ...plan.variables.map(({ buffer }) => buffer)];
+    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+    const bindGroup = await this.#createBindGroup(kernel, { layout, entries });
+    const workgroups = [plan.tiles, 1, 1] as const;
+    const last = { tokens: -1, workgroups };
+    return { kernel, pipeline, bindGroup, workgroups: () => workgroups, last, chain: { table, arena } };
+  }
+
+  async #createBindGroup(label: string, descriptor: GPUBindGroupDescriptor): Promise<GPUBindGroup> {
+    this.gpu.pushErrorScope("validation");
+    const bindGroup = this.gpu.createBindGroup({ label, ...descriptor });
+    const error = await this.gpu.popErrorScope();
+    if (error) throw new KernelError(label, error.message);
+    return bindGroup;
   }
 
   /** Encodes and submits one command. */
@@ -501,7 +597,7 @@ export class WebGpuDevice implements Device {
  * @throws NoDeviceError when there is no adapter, or it gives no device, with the reason
  */
 export async function createWebGpuDevice(found?: FoundAdapter): Promise<WebGpuDevice> {
-  const { adapter, name, software, packedDot } = found ?? (await requireAdapter());
+  const { adapter, name, software, packedDot, chains } = found ?? (await requireAdapter());
   const { limits, features } = adapter;
   try {
     const gpu = await adapter.requestDevice({
@@ -517,12 +613,16 @@ export async function createWebGpuDevice(found?: FoundAdapter): Promise<WebGpuDe
         maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
       },
     });
-    return new WebGpuDevice(gpu, { name, software, packedDot });
+    return new WebGpuDevice(gpu, { name, software, packedDot, chains });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new NoDeviceError(`the WebGPU adapter ${name} gives no device: ${reason}; use the device "cpu"`, { cause });
   }
 }
+
+/** What is said of a device where a wait of a chain has been given up. */
+const GAVE_UP =
+  "has not let all workgroups of a chain go on, so what it computed is wrong; make the device with chains: false";
 
 /** Lanes of every subgroup, or 0 where there are none or their number varies. */
 function subgroupSizeOf({ features, adapterInfo }: GPUDevice): number {

@@ -1,0 +1,215 @@
+/**
+ * Which calls of a program run in one dispatch, as a chain: and where each finds what the ones before it have made.
+ *
+ * What one call of a chain writes and another reads is *exchanged*: it lies in the chain's arena, one place for each version of
+ * it, so that nothing is ever overwritten and the only thing to wait for is that a word has been written. Not here: the
+ * shader that comes of it (`link.ts`), and running it.
+ */
+import type { Binding, Shader } from "../../kernel.ts";
+import type { Tensor } from "../../tensor.ts";
+import { placeOf, resourceOf } from "../gpu-storage.ts";
+import { workgroupByteLength } from "./workgroup-memory.ts";
+
+/** Threads of a workgroup of every shader in a chain: the most that every WebGPU device allows. */
+export const CHAIN_WORKGROUP_SIZE = 256;
+
+/** Buffers of a chain itself: its table and its arena. */
+const OWN_BUFFERS = 2;
+
+/** What a device can bind. */
+export interface ChainLimits {
+  readonly maxStorageBuffers: number;
+  readonly maxBindingByteLength: number;
+  readonly maxWorkgroups: number;
+  readonly maxWorkgroupByteLength: number;
+}
+
+/** Where a link of a chain finds one of its bindings. */
+export type Place =
+  /** In a variable of the chain, from `byteOffset` of its buffer on. */
+  | { readonly kind: "plain"; readonly variable: number; readonly byteOffset: number }
+  /** In the arena; what is written may have to be kept in its tensor as well. */
+  | { readonly kind: "arena"; readonly word: number; readonly keep?: Extract<Place, { kind: "plain" }> | undefined };
+
+/** A variable of the chain's shader: a type's view of a buffer. */
+export interface ChainVariable {
+  readonly buffer: GPUBuffer;
+  readonly type: string;
+  access: Binding["access"];
+}
+
+/** A call in a chain. */
+export interface Link {
+  readonly shader: Shader;
+  /** One for each binding of the shader. */
+  readonly places: readonly Place[];
+}
+
+/** Calls that run in one dispatch. */
+export interface ChainPlan {
+  readonly links: readonly Link[];
+  readonly variables: readonly ChainVariable[];
+  /** Words of one half of the arena. */
+  readonly words: number;
+  readonly tiles: number;
+}
+
+interface Region {
+  readonly buffer: GPUBuffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What one link wrote of a tensor. */
+interface Version extends Region {
+  readonly word: number;
+  readonly tensor: Tensor;
+  readonly link: number;
+  readonly binding: number;
+}
+
+/**
+ * Divides a program into chains and single calls.
+ *
+ * @param shaders - of the program's calls, in order, made for chains
+ * @param outputs - tensors that are read after it
+ * @returns for each part its first call and the one after its last, and the plan where there is more than one
+ */
+export function planChains(
+  shaders: readonly Shader[],
+  outputs: readonly Tensor[],
+  limits: ChainLimits,
+): { readonly start: number; readonly end: number; readonly plan?: ChainPlan }[] {
+  const parts = [];
+  for (let start = 0; start < shaders.length; ) {
+    let best: { end: number; plan: ChainPlan; kept: number } | undefined;
+    for (let end = start + 1; end <= shaders.length; end++) {
+      const found = planChain(shaders, start, end, outputs, limits);
+      if (!found.extendable) break;
+      // A cut where much is kept costs buffers and time: rather a little earlier, between two layers.
+      const isLast = end === shaders.length;
+      const isBetter = !best || isLast || found.kept <= best.kept || end > best.end + MAX_LOST_CALLS;
+      if (found.plan && isBetter) best = { end, plan: found.plan, kept: found.kept };
+    }
+    const isChain = best !== undefined && best.end > start + 1;
+    const end = isChain && best ? best.end : start + 1;
+    parts.push({ start, end, ...(isChain && best && { plan: best.plan }) });
+    start = end;
+  }
+  return parts;
+}
+
+/** So many calls less a chain may have to keep fewer tensors: the calls of two layers. */
+const MAX_LOST_CALLS = 8;
+
+/** Plans the calls from `start` to `end`; they are not extendable where no chain can hold them, whatever follows. */
+function planChain(
+  shaders: readonly Shader[],
+  start: number,
+  end: number,
+  outputs: readonly Tensor[],
+  limits: ChainLimits,
+): { extendable: boolean; plan?: ChainPlan; kept: number } {
+  const variables: ChainVariable[] = [];
+  const versions: Version[] = [];
+  const reads: (Region & { link: number })[] = [];
+  const writes: (Region & { link: number })[] = [];
+  let words = 0;
+  let tiles = 0;
+
+  const variable = (tensor: Tensor, byteRange: { byteOffset: number }, type: string, access: Binding["access"]) => {
+    const { buffer, offset } = placeOf(tensor, byteRange);
+    let index = variables.findIndex((other) => other.buffer === buffer && other.type === type);
+    if (index < 0) index = variables.push({ buffer, type, access }) - 1;
+    const known = variables[index] as ChainVariable;
+    if (access === "read_write") known.access = access;
+    return { kind: "plain" as const, variable: index, byteOffset: offset };
+  };
+
+  const links: { shader: Shader; places: Place[] }[] = [];
+  for (const shader of shaders.slice(start, end)) {
+    if (shader.workgroupSize !== CHAIN_WORKGROUP_SIZE) return { extendable: false, kept: 0 };
+    const link = links.length;
+    const places: Place[] = [];
+    const written: Version[] = [];
+    for (const [index, binding] of shader.bindings.entries()) {
+      const region = regionOf(binding);
+      const overlaps = (other: Region) =>
+        other.buffer === region.buffer && other.start < region.end && region.start < other.end;
+      if (!binding.exchanged) {
+        const isTouched =
+          versions.some(overlaps) ||
+          writes.some((other) => other.link !== link && overlaps(other)) ||
+          (binding.access === "read_write" && reads.some((other) => other.link !== link && overlaps(other)));
+        if (isTouched) return { extendable: false, kept: 0 };
+        (binding.access === "read" ? reads : writes).push({ ...region, link });
+        const range = binding.part === "scales" ? binding.tensor.scales : binding.tensor.values;
+        places.push(variable(binding.tensor, range ?? binding.tensor.values, binding.type, binding.access));
+      } else if (binding.access === "read") {
+        const version = versions.findLast(overlaps);
+        if (version && !(version.start <= region.start && region.end <= version.end)) {
+          return { extendable: false, kept: 0 };
+        }
+        if (version) {
+          places.push({ kind: "arena", word: version.word + (region.start - version.start) / 4 });
+        } else {
+          const place = variable(binding.tensor, binding.tensor.values, "array<u32>", "read");
+          places.push({ ...place, byteOffset: place.byteOffset + binding.tensor.offset * 4 });
+        }
+      } else {
+        if ([...reads, ...writes].some(overlaps)) return { extendable: false, kept: 0 };
+        written.push({ ...region, word: words, tensor: binding.tensor, link, binding: index });
+        places.push({ kind: "arena", word: words });
+        words += (region.end - region.start) / 4;
+      }
+    }
+    // What a link writes it does not read: that is of the link before.
+    versions.push(...written);
+    links.push({ shader, places });
+    const [x, y, z] = shader.workgroups(1);
+    tiles += x * y * z;
+  }
+
+  // What others read after the chain goes to its tensor as well: the last version of it.
+  const later = [...outputs.map(tensorRegion), ...shaders.slice(end).flatMap(({ bindings }) => bindings.map(regionOf))];
+  const kept = new Set<GPUBuffer>();
+  for (const [index, version] of versions.entries()) {
+    const same = (other: Region) =>
+      other.buffer === version.buffer && other.start < version.end && version.start < other.end;
+    if (versions.slice(index + 1).some(same) || !later.some(same)) continue;
+    const { places } = links[version.link] as { places: Place[] };
+    const keep = variable(version.tensor, version.tensor.values, "array<u32>", "read_write");
+    places[version.binding] = {
+      kind: "arena",
+      word: version.word,
+      keep: { ...keep, byteOffset: keep.byteOffset + version.tensor.offset * 4 },
+    };
+    kept.add(version.buffer);
+  }
+
+  if (tiles > limits.maxWorkgroups) return { extendable: false, kept: 0 };
+  // WebGPU lets no buffer that is written be bound twice.
+  const isBoundTwice = variables.some(
+    (one) => one.access === "read_write" && variables.some((other) => other !== one && other.buffer === one.buffer),
+  );
+  const fits =
+    !isBoundTwice &&
+    workgroupByteLength(shaders.slice(start, end)) <= limits.maxWorkgroupByteLength &&
+    variables.length + OWN_BUFFERS <= limits.maxStorageBuffers &&
+    variables.every(({ buffer }) => buffer.size <= limits.maxBindingByteLength);
+  const plan = { links, variables, words, tiles };
+  return { extendable: true, ...(fits && { plan }), kept: kept.size };
+}
+
+/** The bytes that a binding may touch; of an exchanged one, those of its one row. */
+function regionOf(binding: Binding): Region {
+  if (binding.exchanged) return tensorRegion(binding.tensor);
+  const { buffer, offset = 0, size = 0 } = resourceOf(binding);
+  return { buffer, start: offset, end: offset + size };
+}
+
+function tensorRegion(tensor: Tensor): Region {
+  const { buffer, offset } = placeOf(tensor, tensor.values);
+  const start = offset + tensor.offset * 4;
+  return { buffer, start, end: start + (tensor.shape.at(-1) ?? 1) * 4 };
+}
