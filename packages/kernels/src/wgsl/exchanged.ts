@@ -38,11 +38,7 @@ export function awaitVectors(vectors: readonly AwaitedVector[], workgroupSize: n
       };
     }),
   );
-  const last = elements.at(-1);
-  if (!last) return "";
-  // Until the one is there only this one is looked for, which leaves the memory to others.
-  return `for (var tries = 0u; is_absent(${last.load}) && !gives_up(tries); tries++) {}
-  for (var tries = 0u; ; tries++) {
+  return `for (var tries = 0u; ; tries++) {
     ${elements.map(({ bits, load }) => `let ${bits} = ${load};`).join("\n    ")}
     if (!(${elements.map(({ bits }) => `is_absent(${bits})`).join(" || ")}) || gives_up(tries)) {
       ${elements.map(({ store }) => store).join("\n      ")}

@@ -57,11 +57,14 @@ export function stagedVector(plan: StagedVectorPlan, traits: AdapterTraits): Vec
   const products = Array.from({ length: small?.shape[0] ?? 0 }, (_, row) => row);
   const sums = norm ? ["squares", ...products.map((row) => `product_${row}`)] : [];
   const total = workgroupSums(traits, workgroupSize, sums.length);
-  const load = (turn: string, column: string) =>
-    `v${turn} = x4(token_0, ${column}); ${norm ? `g${turn} = norm_weight4(0u, ${column});` : ""}
-    ${products.map((row) => `s${turn}_${row} = small4(${row}u, ${column});`).join(" ")}`;
+  const loadWeights = (turn: string, column: string) =>
+    [
+      norm ? `g${turn} = norm_weight4(0u, ${column});` : "",
+      ...products.map((row) => `s${turn}_${row} = small4(${row}u, ${column});`),
+    ].join(" ");
+  const loadVector = (turn: string, column: string) => `v${turn} = x4(token_0, ${column});`;
   const declare = (turn: string) =>
-    ["v", "g"].map((name) => `var ${name}${turn}: vec4<f32>;`).join(" ") +
+    ["v", ...(norm ? ["g"] : [])].map((name) => `var ${name}${turn}: vec4<f32>;`).join(" ") +
     products.map((row) => ` var s${turn}_${row}: vec4<f32>;`).join("");
   const store = (turn: string, i: string) => {
     const value = norm ? `v${turn} * g${turn}` : `v${turn}`;
@@ -74,13 +77,19 @@ export function stagedVector(plan: StagedVectorPlan, traits: AdapterTraits): Vec
   const place = (turn: number) => `(thread + ${turn * workgroupSize}u)`;
   const guarded = (turn: number, statements: string) =>
     `${(turn + 1) * workgroupSize <= count ? "" : `if (${place(turn)} < ${count}u) `}{ ${statements} }`;
-  // All loads before the first store.
+  const inTurn = (statements: (turn: string, column: string) => string) =>
+    turns.map((turn) => guarded(turn, statements(`${turn}`, `${place(turn)} * 4u`)));
+  // All loads before the first store, and the weights' before the vector may have to be waited for.
   const unrolled = [
-    ...turns.map((turn) => `${declare(`${turn}`)} ${guarded(turn, load(`${turn}`, `${place(turn)} * 4u`))}`),
+    ...turns.map((turn) => declare(`${turn}`)),
+    ...inTurn(loadWeights),
+    vector.stage,
+    ...inTurn(loadVector),
     ...turns.map((turn) => guarded(turn, store(`${turn}`, place(turn)))),
   ].join("\n  ");
-  const looped = `for (var i = thread; i < ${count}u; i += ${workgroupSize}u) {
-    ${declare("")} ${load("", "i * 4u")}
+  const looped = `${vector.stage}
+  for (var i = thread; i < ${count}u; i += ${workgroupSize}u) {
+    ${declare("")} ${loadVector("", "i * 4u")} ${loadWeights("", "i * 4u")}
     ${store("", "i")}
   }`;
   return {
@@ -92,8 +101,7 @@ ${rows?.code ?? ""}
 ${norm ? total.code : ""}
 ${inDigits ? DIGITS : ""}
 var<workgroup> staged: array<${inDigits ? "vec4<u32>" : "vec4<f32>"}, ${quads * stride}>;`,
-    stage: `${vector.stage}
-  ${sums.map((sum) => `var ${sum} = 0.0;`).join(" ")}
+    stage: `${sums.map((sum) => `var ${sum} = 0.0;`).join(" ")}
   ${turns.length <= MAX_UNROLLED_TURNS ? unrolled : looped}
   ${norm ? total.before(sums) : ""}
   workgroupBarrier();

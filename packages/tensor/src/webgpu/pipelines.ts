@@ -10,12 +10,6 @@ export interface Pipeline {
   readonly layout: GPUBindGroupLayout;
 }
 
-/** What a shader binds: the run's parameters first, if it has them, then storage buffers. */
-export interface PipelineBindings {
-  readonly accesses: readonly Binding["access"][];
-  readonly hasRun: boolean;
-}
-
 /** Compiles on first use and remembers. */
 export class PipelineCache {
   readonly #device: GPUDevice;
@@ -28,16 +22,18 @@ export class PipelineCache {
   /** Throws a KernelError with the compiler's words when the shader is refused. */
   get(kernel: string, shader: Shader): Promise<Pipeline> {
     const code = wgsl(shader);
-    return this.compile(kernel, code, { accesses: shader.bindings.map(({ access }) => access), hasRun: true });
+    return this.compile(
+      kernel,
+      code,
+      shader.bindings.map(({ access }) => access),
+    );
   }
 
-  /**
-   * The same of the whole code. Its bindings are the run's parameters, where it has these, and buffers with such accesses.
-   */
-  compile(kernel: string, code: string, bindings: PipelineBindings): Promise<Pipeline> {
+  /** The same of the whole code. Its bindings are a uniform, then storage buffers with such accesses. */
+  compile(kernel: string, code: string, accesses: readonly Binding["access"][]): Promise<Pipeline> {
     let pipeline = this.#pipelines.get(code);
     if (!pipeline) {
-      pipeline = this.#compile(kernel, code, bindings);
+      pipeline = this.#compile(kernel, code, accesses);
       this.#pipelines.set(code, pipeline);
       // What failed for a passing reason may be tried again.
       pipeline.catch(() => this.#pipelines.delete(code));
@@ -45,7 +41,7 @@ export class PipelineCache {
     return pipeline;
   }
 
-  async #compile(kernel: string, code: string, { accesses, hasRun }: PipelineBindings): Promise<Pipeline> {
+  async #compile(kernel: string, code: string, accesses: readonly Binding["access"][]): Promise<Pipeline> {
     const device = this.#device;
     const max = device.limits.maxStorageBuffersPerShaderStage;
     if (accesses.length > max) {
@@ -57,7 +53,7 @@ export class PipelineCache {
     const layout = device.createBindGroupLayout({
       label: kernel,
       entries: [
-        ...(hasRun ? (["uniform"] as const) : []),
+        "uniform" as const,
         ...accesses.map((access) => (access === "read" ? ("read-only-storage" as const) : ("storage" as const))),
       ].map((type, binding) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } })),
     });

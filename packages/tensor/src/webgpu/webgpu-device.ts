@@ -49,7 +49,7 @@ const MAX_KEPT_STAGING_BUFFERS = 3;
 const MAX_SHARED_BUFFER_BYTE_LENGTH = 256 << 20;
 
 /** The same with chains, which can bind few buffers: so a model has few chains. GPUs that have chains have room for it. */
-const MAX_CHAINED_BUFFER_BYTE_LENGTH = 1 << 30;
+const MAX_CHAINED_BUFFER_BYTE_LENGTH = 4 * 2 ** 30 - 4;
 
 /** A dispatch: of a call, or of several that are a chain. */
 interface Step {
@@ -60,7 +60,7 @@ interface Step {
   /** The workgroups of the run before: decoding asks the same again and again. */
   last: { readonly tokens: number; readonly workgroups: readonly [number, number, number] };
   /** Of a chain: what it has of its own. */
-  readonly chain?: { readonly table: GPUBuffer; readonly arena: GPUBuffer } | undefined;
+  readonly chain?: { readonly arena: GPUBuffer; readonly buffers: readonly GPUBuffer[] } | undefined;
 }
 
 /** What a device is made of: an adapter's name and kind, and what of it may be used. */
@@ -315,7 +315,7 @@ export class WebGpuDevice implements Device {
         : Promise.all(program.calls.map((call) => this.#prepareCall(call))),
     );
     this.#assertUsable();
-    const own = new Set(steps.flatMap(({ chain }) => (chain ? [chain.table, chain.arena] : [])));
+    const own = new Set(steps.flatMap(({ chain }) => chain?.buffers ?? []));
     const prepared: WebGpuProgram = {
       label: program.label,
       callCount: program.calls.length,
@@ -492,22 +492,23 @@ export class WebGpuDevice implements Device {
   async #prepareChain(label: string, plan: ChainPlan): Promise<Step> {
     const kernel = `${label}, ${plan.links.length} calls`;
     const linked = linkChain(plan);
-    const { STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
-    const [table, arena] = (["table", "arena"] as const).map((name) => {
-      const { byteLength } = linked[name];
-      const buffer = this.gpu.createBuffer({ label: name, size: byteLength, usage: STORAGE | COPY_SRC | COPY_DST });
-      this.#scoped(kernel, () => this.gpu.queue.writeBuffer(buffer, 0, linked[name]));
-      this.#allocatedByteLength += byteLength;
+    const { UNIFORM, STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
+    const filled = (label: string, words: Uint32Array<ArrayBuffer>, usage: GPUBufferUsageFlags) => {
+      const buffer = this.gpu.createBuffer({ label, size: words.byteLength, usage: usage | COPY_DST });
+      this.#scoped(kernel, () => this.gpu.queue.writeBuffer(buffer, 0, words));
+      this.#allocatedByteLength += words.byteLength;
       return buffer;
-    }) as [GPUBuffer, GPUBuffer];
+    };
+    const arena = filled("chain arena", linked.arena, STORAGE | COPY_SRC);
+    const own = [filled("chain rows", linked.rows, UNIFORM), filled("chain tiles", linked.tiles, STORAGE), arena];
     const accesses = ["read", "read_write", ...plan.variables.map(({ access }) => access)] as const;
-    const { pipeline, layout } = await this.#pipelines.compile(kernel, linked.code, { accesses, hasRun: false });
-    const buffers = [table, arena, ...plan.variables.map(({ buffer }) => buffer)];
+    const { pipeline, layout } = await this.#pipelines.compile(kernel, linked.code, accesses);
+    const buffers = [...own, ...plan.variables.map(({ buffer }) => buffer)];
     const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
     const bindGroup = await this.#createBindGroup(kernel, { layout, entries });
     const workgroups = [plan.tiles, 1, 1] as const;
     const last = { tokens: -1, workgroups };
-    return { kernel, pipeline, bindGroup, workgroups: () => workgroups, last, chain: { table, arena } };
+    return { kernel, pipeline, bindGroup, workgroups: () => workgroups, last, chain: { arena, buffers: own } };
   }
 
   async #createBindGroup(label: string, descriptor: GPUBindGroupDescriptor): Promise<GPUBindGroup> {

@@ -5,6 +5,8 @@
  * it, so that nothing is ever overwritten and the only thing to wait for is that a word has been written. Not here: the
  * shader that comes of it (`link.ts`), and running it.
  */
+
+import { roundUp } from "../../dtype.ts";
 import type { Binding, Shader } from "../../kernel.ts";
 import type { Tensor } from "../../tensor.ts";
 import { placeOf, resourceOf } from "../gpu-storage.ts";
@@ -13,8 +15,11 @@ import { workgroupByteLength } from "./workgroup-memory.ts";
 /** Threads of a workgroup of every shader in a chain: the most that every WebGPU device allows. */
 export const CHAIN_WORKGROUP_SIZE = 256;
 
-/** Buffers of a chain itself: its table and its arena. */
+/** Storage buffers of a chain itself: its tiles and its arena. */
 const OWN_BUFFERS = 2;
+
+/** Bytes of a chain's rows, which are uniforms: as many as WebGPU promises to bind. */
+export const ROWS_BYTE_LENGTH = 65_536;
 
 /** What a device can bind. */
 export interface ChainLimits {
@@ -24,12 +29,18 @@ export interface ChainLimits {
   readonly maxWorkgroupByteLength: number;
 }
 
+/** A place in a variable of the chain, from `byteOffset` of its buffer on. */
+export interface PlainPlace {
+  readonly kind: "plain";
+  readonly variable: number;
+  readonly byteOffset: number;
+}
+
 /** Where a link of a chain finds one of its bindings. */
 export type Place =
-  /** In a variable of the chain, from `byteOffset` of its buffer on. */
-  | { readonly kind: "plain"; readonly variable: number; readonly byteOffset: number }
+  | PlainPlace
   /** In the arena; what is written may have to be kept in its tensor as well. */
-  | { readonly kind: "arena"; readonly word: number; readonly keep?: Extract<Place, { kind: "plain" }> | undefined };
+  | { readonly kind: "arena"; readonly word: number; readonly keep?: PlainPlace | undefined };
 
 /** A variable of the chain's shader: a type's view of a buffer. */
 export interface ChainVariable {
@@ -127,6 +138,9 @@ function planChain(
   };
 
   const links: { shader: Shader; places: Place[] }[] = [];
+  /** By a shader's code, in which variables it is linked. */
+  const linkedIn = new Map<string, string>();
+  let rowsByteLength = 0;
   for (const shader of shaders.slice(start, end)) {
     if (shader.workgroupSize !== CHAIN_WORKGROUP_SIZE) return { extendable: false, kept: 0 };
     const link = links.length;
@@ -163,6 +177,16 @@ function planChain(
         words += (region.end - region.start) / 4;
       }
     }
+    // In other variables a function would have to be there twice. Rather another chain, which may be of the same code.
+    const code = `${shader.code}\n${shader.main}`;
+    const isPlain = ({ exchanged }: Binding) => !exchanged;
+    const used = shader.bindings.flatMap((binding, i) =>
+      isPlain(binding) ? [(places[i] as PlainPlace).variable] : [],
+    );
+    if ((linkedIn.get(code) ?? `${used}`) !== `${used}`) return { extendable: false, kept: 0 };
+    linkedIn.set(code, `${used}`);
+    // A row has a word for each binding, and one more for those that are kept, after four others.
+    rowsByteLength += roundUp(4 * (4 + 2 * shader.bindings.length), 16);
     // What a link writes it does not read: that is of the link before.
     versions.push(...written);
     links.push({ shader, places });
@@ -195,6 +219,7 @@ function planChain(
   const fits =
     !isBoundTwice &&
     workgroupByteLength(shaders.slice(start, end)) <= limits.maxWorkgroupByteLength &&
+    rowsByteLength <= ROWS_BYTE_LENGTH &&
     variables.length + OWN_BUFFERS <= limits.maxStorageBuffers &&
     variables.every(({ buffer }) => buffer.size <= limits.maxBindingByteLength);
   const plan = { links, variables, words, tiles };

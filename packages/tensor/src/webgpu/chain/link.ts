@@ -11,7 +11,15 @@
  * to all. The arena has two halves, which runs take in turn: who writes a word makes the same word of the other half absent again.
  * (The same way of telling what is there, for scans: Decoupled Fallback, Smith et al., SPAA 2025.)
  */
-import { CHAIN_WORKGROUP_SIZE, type ChainPlan, type Link, type Place } from "./chain-plan.ts";
+import { roundUp } from "../../dtype.ts";
+import {
+  CHAIN_WORKGROUP_SIZE,
+  type ChainPlan,
+  type Link,
+  type Place,
+  type PlainPlace,
+  ROWS_BYTE_LENGTH,
+} from "./chain-plan.ts";
 import { declaredNames, reindexed, renamed } from "./wgsl-text.ts";
 import { WorkgroupMemory } from "./workgroup-memory.ts";
 
@@ -22,7 +30,7 @@ const ABSENT = 0xffff_dead;
 const MAX_TRIES = 2 ** 24;
 
 /** Bindings ahead of the plan's variables. */
-const OWN_BINDINGS = 2;
+const OWN_BINDINGS = 3;
 
 /** Words of an arena ahead of its halves: the ticket, whether a wait was given up, and none that share their cache line. */
 const ARENA_HEADER_WORDS = 64;
@@ -30,8 +38,8 @@ const ARENA_HEADER_WORDS = 64;
 /** Which word of an arena says whether a wait was given up. */
 export const GAVE_UP_WORD = 1;
 
-/** Words of the table ahead of its tiles: how many tiles there are, words of half an arena. */
-const HEADER_WORDS = 4;
+/** Words of the tiles' table ahead of the tiles: how many there are, words of half an arena. */
+const HEADER_WORDS = 2;
 
 /** Bytes of an element of each type that a variable may have. */
 const TYPE_BYTE_LENGTH: Readonly<Record<string, number>> = {
@@ -42,10 +50,13 @@ const TYPE_BYTE_LENGTH: Readonly<Record<string, number>> = {
   "array<vec4<f32>>": 16,
 };
 
-/** A chain's shader, but for its bindings: 0 is the table, 1 the arena, then the plan's variables in order. */
+/** A chain's shader, but for its bindings: 0 are the rows, 1 the tiles, 2 the arena, then the plan's variables in order. */
 export interface LinkedChain {
   readonly code: string;
-  readonly table: Uint32Array<ArrayBuffer>;
+  /** Of each link: its function, its counts of workgroups, and where its operands are. */
+  readonly rows: Uint32Array<ArrayBuffer>;
+  /** Of each tile: its row, and its index within the link. */
+  readonly tiles: Uint32Array<ArrayBuffer>;
   /** What the arena holds before the first run. */
   readonly arena: Uint32Array<ArrayBuffer>;
 }
@@ -65,7 +76,7 @@ export function linkChain({ links, variables, words, tiles }: ChainPlan): Linked
   const memory = new WorkgroupMemory();
   const enables = new Set(links.flatMap(({ shader }) => shader.enables ?? []));
   const functions = new Map<string, number>();
-  const rows: number[][] = [];
+  const linkRows: number[][] = [];
   for (const link of links) {
     const body = bodyOf(link, (variable) => `variable_${variable}`);
     const key = `${body.declarations}\n${body.main}`;
@@ -75,24 +86,27 @@ export function linkChain({ links, variables, words, tiles }: ChainPlan): Linked
       functions.set(key, index);
       bodies.push(functionOf(body, index, memory));
     }
-    rows.push([index, ...link.shader.workgroups(1), ...rowWords(link, variables)]);
+    linkRows.push([index, ...link.shader.workgroups(1), ...rowWords(link, variables)]);
   }
 
-  const table = [tiles, words, 0, 0];
-  const firstRow = HEADER_WORDS + 2 * tiles;
-  const rowLength = Math.max(...rows.map(({ length }) => length));
-  for (const [index, row] of rows.entries()) {
+  const rows = new Uint32Array(ROWS_BYTE_LENGTH / 4);
+  const table = [tiles, words];
+  let at = 0;
+  for (const row of linkRows) {
     const [, x = 1, y = 1, z = 1] = row;
-    for (let tile = 0; tile < x * y * z; tile++) table.push(firstRow + index * rowLength, tile);
+    for (let tile = 0; tile < x * y * z; tile++) table.push(at / 4, tile);
+    rows.set(row, at);
+    at = roundUp(at + row.length, 4);
   }
-  for (const row of rows) table.push(...row, ...Array<number>(rowLength - row.length).fill(0));
 
   return {
-    table: Uint32Array.from(table),
+    rows,
+    tiles: Uint32Array.from(table),
     arena: new Uint32Array(ARENA_HEADER_WORDS + 2 * words).fill(ABSENT, ARENA_HEADER_WORDS),
     code: `${[...enables].map((feature) => `enable ${feature};`).join("\n")}
-@group(0) @binding(0) var<storage, read> chain_table: array<u32>;
-@group(0) @binding(1) var<storage, read_write> chain_arena: array<atomic<u32>>;
+@group(0) @binding(0) var<uniform> chain_rows: array<vec4<u32>, ${ROWS_BYTE_LENGTH / 16}>;
+@group(0) @binding(1) var<storage, read> chain_tiles: array<vec2<u32>>;
+@group(0) @binding(2) var<storage, read_write> chain_arena: array<atomic<u32>>;
 ${variables
   .map(
     ({ access, type }, i) => `@group(0) @binding(${i + OWN_BINDINGS}) var<storage, ${access}> variable_${i}: ${type};`,
@@ -115,25 +129,28 @@ ${memory.declarations}
 ${bodies.join("\n")}
 
 @compute @workgroup_size(${CHAIN_WORKGROUP_SIZE})
-fn main(@builtin(local_invocation_index) thread: u32) {
+fn main(@builtin(workgroup_id) begun: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+  let header = chain_tiles[0];
+  // Workgroups nearly always begin in order: what would then be the tile is read while the ticket is drawn.
+  var tile = chain_tiles[${HEADER_WORDS / 2}u + begun.x];
   if (thread == 0u) {
-    let tiles = chain_table[0];
+    let tiles = header.x;
     let drawn = atomicAdd(&chain_arena[0], 1u);
     // The last one makes ready for the next run: tickets count from 0 again, and their highest bit is the other half.
     if ((drawn & 0x7fffffffu) == tiles - 1u) { atomicAdd(&chain_arena[0], 0x80000000u - tiles); }
     chain_drawn = drawn;
   }
   let drawn = workgroupUniformLoad(&chain_drawn);
-  let at = ${HEADER_WORDS}u + 2u * (drawn & 0x7fffffffu);
-  let row = chain_table[at];
-  let tile = chain_table[at + 1u];
-  let half = (drawn >> 31u) * chain_table[1];
+  let ticket = drawn & 0x7fffffffu;
+  if (ticket != begun.x) { tile = chain_tiles[${HEADER_WORDS / 2}u + ticket]; }
+  let half = (drawn >> 31u) * header.y;
   chain_here = ${ARENA_HEADER_WORDS}u + half;
-  chain_other = ${ARENA_HEADER_WORDS}u + chain_table[1] - half;
-  let counts = vec3<u32>(chain_table[row + 1u], chain_table[row + 2u], chain_table[row + 3u]);
-  let place = vec3<u32>(tile % counts.x, tile / counts.x % counts.y, tile / (counts.x * counts.y));
-  switch chain_table[row] {
-    ${bodies.map((_, index) => `case ${index}u: { link_${index}(row + 4u, place, counts, thread); }`).join("\n    ")}
+  chain_other = ${ARENA_HEADER_WORDS}u + header.y - half;
+  let head = chain_rows[tile.x];
+  let counts = head.yzw;
+  let place = vec3<u32>(tile.y % counts.x, tile.y / counts.x % counts.y, tile.y / (counts.x * counts.y));
+  switch head.x {
+    ${bodies.map((_, index) => `case ${index}u: { link_${index}(tile.x + 1u, place, counts, thread); }`).join("\n    ")}
     default: {}
   }
 }
@@ -155,7 +172,7 @@ function bodyOf({ shader, places }: Link, variableName: (index: number) => strin
     const place = places[i] as Place;
     const base = word(`base_of_${name}`);
     if (!exchanged) {
-      const variable = variableName((place as Extract<Place, { kind: "plain" }>).variable);
+      const variable = variableName((place as PlainPlace).variable);
       indexed.set(name, (index) => `${variable}[${base} + (${index})]`);
       continue;
     }
@@ -196,7 +213,7 @@ function functionOf({ declarations, main, words }: Body, index: number, memory: 
   const rename = (name: string) => names.get(name) ?? (own.has(name) ? `${name}_${index}` : undefined);
   return `${renamed(rest, rename)}
 fn link_${index}(chain_row: u32, workgroup_id: vec3<u32>, num_workgroups: vec3<u32>, thread: u32) {
-  ${words.map((name, i) => `${name}_${index} = chain_table[chain_row + ${i}u];`).join("\n  ")}
+  ${words.map((name, i) => `${name}_${index} = chain_rows[chain_row + ${i >> 2}u][${i % 4}];`).join("\n  ")}
   ${renamed(main, rename)}
 }`;
 }
@@ -210,7 +227,7 @@ function rowWords({ shader, places }: Link, variables: ChainPlan["variables"]): 
       if (length === undefined) throw new Error(`a chain has no buffers of ${variables[variable]?.type ?? type}`);
       return length;
     };
-    const element = (plain: Extract<Place, { kind: "plain" }>) => plain.byteOffset / elementByteLength(plain.variable);
+    const element = (plain: PlainPlace) => plain.byteOffset / elementByteLength(plain.variable);
     if (place.kind === "plain") return [element(place)];
     return exchanged && access === "read_write" && place.keep ? [place.word, element(place.keep)] : [place.word];
   });
