@@ -37,7 +37,7 @@ const MIN_CHUNKS_PER_LANE = 2;
 const MAX_CACHED_BYTE_LENGTH = 40_000;
 
 /** Threads of a workgroup that a GPU wastes nothing of: the largest subgroup that is common. */
-const SUBGROUP = 32;
+export const SUBGROUP = 32;
 
 /** The shape for these sizes on this adapter. */
 export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTraits): MatVecShape {
@@ -71,17 +71,20 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
   return dtype === "q8_0" ? shape(16, 2, 2) : shape(32, 2, 1);
 }
 
-/** Results of a link that has no more than this make tiles of two results to a group, though half of a large GPU has none. */
-const MAX_FEW_RESULTS = 2048;
+/**
+ * Tiles that a link is divided into, at most: as many as a large GPU has multiprocessors. All that wait for the same words slow
+ * each other down, and with more tiles some multiprocessors have two to do when others have one.
+ */
+const MAX_TILES = 132;
 
-/** The most tiles that a link is divided into: more, and all those that wait for the same words keep each other waiting. */
-const MAX_TILES = 144;
+/** Results of a group in a chain: more leave no registers for weights that are on their way. */
+const MAX_CHAINED_RESULTS = 4;
 
 /** In a chain all workgroups are of one size, and each waits for the whole vector: so there are few of them. */
 function chainedShape({ outputs }: MatVecSizes, workgroupSize: number): MatVecShape {
-  if (outputs <= 512) return { lanes: workgroupSize / 2, outputs: 1, groups: 2, chunkElements: 8 };
+  if (outputs <= 512) return { lanes: 64, outputs: 1, groups: workgroupSize / 64, chunkElements: 8 };
   const groups = workgroupSize / SUBGROUP;
-  const results = outputs <= MAX_FEW_RESULTS ? 2 : Math.ceil(outputs / groups / MAX_TILES);
+  const results = Math.min(MAX_CHAINED_RESULTS, Math.ceil(outputs / groups / MAX_TILES));
   return { lanes: SUBGROUP, outputs: results, groups, chunkElements: 8 };
 }
 
@@ -119,8 +122,8 @@ export function matVecTokens(capacity: number, matrices: number, { software }: A
 }
 
 /** Threads that share a channel of the state-space model, each with some of its states; a power of two. */
-export function scanLanes(states: number, tokens: number, { software }: AdapterTraits): number {
-  // Several tokens fill the GPU with fewer lanes, of which each does the channel's own work once more.
-  const most = tokens > 4 ? 4 : 16;
+export function scanLanes(states: number, tokens: number, { software, chained }: AdapterTraits): number {
+  // Several tokens fill the GPU with fewer lanes, of which each does the channel's own work once more; and links have few tiles.
+  const most = tokens > 4 || chained ? 4 : 16;
   return software ? 1 : Math.min(most, 2 ** Math.floor(Math.log2(states)));
 }

@@ -2,6 +2,7 @@
  * WGSL that waits, in a chain, for vectors that other calls make, and puts them into workgroup memory: see `Binding.exchanged`.
  */
 import type { Binding, Tensor } from "@blackmamba/tensor";
+import { SUBGROUP } from "../tuning.ts";
 
 /** What a chain's call reads of others. */
 export function exchangedInput(name: string, tensor: Tensor): Binding {
@@ -24,7 +25,7 @@ export interface AwaitedVector {
 
 /**
  * Statements that wait for vectors, each thread for some elements of each: neighbouring threads for neighbouring ones. All loads of
- * a look are under way at once. Needs `thread`; a barrier has to follow.
+ * a look are under way at once. Needs `thread`, and uniform control flow; a barrier has to follow.
  */
 export function awaitVectors(vectors: readonly AwaitedVector[], workgroupSize: number): string {
   const elements = vectors.flatMap(({ name, length, store }) =>
@@ -38,7 +39,12 @@ export function awaitVectors(vectors: readonly AwaitedVector[], workgroupSize: n
       };
     }),
   );
-  return `for (var tries = 0u; ; tries++) {
+  const last = elements.at(-1);
+  if (!last) return "";
+  // Until the last is there, only a few threads look for it: many, and they are in the way of those who write.
+  return `if (thread < ${SUBGROUP}u) { for (var tries = 0u; is_absent(${last.load}) && !gives_up(tries); tries++) {} }
+  workgroupBarrier();
+  for (var tries = 0u; ; tries++) {
     ${elements.map(({ bits, load }) => `let ${bits} = ${load};`).join("\n    ")}
     if (!(${elements.map(({ bits }) => `is_absent(${bits})`).join(" || ")}) || gives_up(tries)) {
       ${elements.map(({ store }) => store).join("\n      ")}

@@ -72,3 +72,25 @@ test("a device that is really this computer does not run ahead; the CPU makes on
   cpu.note(1, 0, 0.001);
   expect([cpu.depth, cpu.steps(1000)]).toEqual([1, 1]);
 });
+
+test("where the host is late, more runs are under way; where it has long been in time, fewer", () => {
+  const pace = createPace({ kind: "webgpu", software: false });
+  let done = 0;
+  const run = (ms: number) => {
+    done += ms;
+    pace.note(8, 0, done);
+  };
+  for (let i = 0; i < 10; i++) run(8);
+  expect(pace.depth).toBe(2);
+  // The end of one is noticed 40 ms late, and so the next one's at the same time.
+  run(48);
+  run(0.1);
+  expect(pace.depth).toBe(3);
+  for (let i = 0; i < 20; i++) {
+    run(8);
+    run(0.1);
+  }
+  expect(pace.depth).toBe(8);
+  for (let i = 0; i < 2000; i++) run(8);
+  expect(pace.depth).toBe(2);
+});

@@ -27,7 +27,7 @@ import {
   tensorOf,
 } from "../tensor.ts";
 import { type FoundAdapter, requireAdapter } from "./adapter.ts";
-import { CHAIN_WORKGROUP_SIZE, type ChainPlan, planChains } from "./chain/chain-plan.ts";
+import { type ChainPlan, chainWorkgroupSize, planChains } from "./chain/chain-plan.ts";
 import { GAVE_UP_WORD, linkChain } from "./chain/link.ts";
 import { type GpuStorage, placeOf, requireReadOrWritten, resourceOf } from "./gpu-storage.ts";
 import { pack } from "./pack.ts";
@@ -43,7 +43,7 @@ const MAX_PENDING_WRITE_BYTE_LENGTH = 64 << 20;
 const MAX_KEPT_STAGING_BYTE_LENGTH = 1 << 20;
 
 /** As many of them as reads may be under way while the next run is encoded. */
-const MAX_KEPT_STAGING_BUFFERS = 3;
+const MAX_KEPT_STAGING_BUFFERS = 9;
 
 /** Most bytes of a buffer that tensors share: what every WebGPU device allows. One of gigabytes many adapters refuse. */
 const MAX_SHARED_BUFFER_BYTE_LENGTH = 256 << 20;
@@ -95,7 +95,8 @@ export class WebGpuDevice implements Device {
   readonly #traits: AdapterTraits;
   /** Arenas of chains that have run since something was read. */
   readonly #unreadArenas = new Set<GPUBuffer>();
-  readonly #chains: boolean;
+  /** Threads of a workgroup of chains, where there are chains. */
+  readonly #chainWorkgroupSize: number | undefined;
   readonly #run: GPUBuffer;
   #runTokens = -1;
   #allocatedByteLength = 0;
@@ -122,7 +123,7 @@ export class WebGpuDevice implements Device {
       maxWorkgroupByteLength: gpu.limits.maxComputeWorkgroupStorageSize,
       chained: false,
     };
-    this.#chains = chains && this.#traits.maxWorkgroupSize >= CHAIN_WORKGROUP_SIZE;
+    this.#chainWorkgroupSize = chains ? chainWorkgroupSize(this.#traits.maxWorkgroupSize) : undefined;
     this.#run = gpu.createBuffer({ label: "run", size: 16, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     this.lost = gpu.lost.then(({ reason, message }) => {
       const error = new DeviceLostError(
@@ -155,7 +156,7 @@ export class WebGpuDevice implements Device {
       );
     });
     const { maxStorageBufferBindingSize } = this.gpu.limits;
-    const most = this.#chains
+    const most = this.#chainWorkgroupSize
       ? Math.min(MAX_CHAINED_BUFFER_BYTE_LENGTH, maxBufferSize, maxStorageBufferBindingSize)
       : MAX_SHARED_BUFFER_BYTE_LENGTH;
     return pack(sized, most).flatMap((placed) => this.#createTogether(placed));
@@ -234,6 +235,7 @@ export class WebGpuDevice implements Device {
     const arenas = [...this.#unreadArenas];
     this.#unreadArenas.clear();
     const stagedByteLength = byteLength + arenas.length * 4;
+    this.#unreadRuns = 0;
     const staging = this.#takeStaging(stagedByteLength);
     this.#encode(`read ${tensor.label}`, (encoder) => {
       encoder.copyBufferToBuffer(buffer, offset, staging, 0, byteLength);
@@ -245,7 +247,6 @@ export class WebGpuDevice implements Device {
       try {
         await Promise.all([staging.mapAsync(GPUMapMode.READ, 0, stagedByteLength), this.#lastScope]);
         this.#assertUsable();
-        this.#unreadRuns = 0;
         const all = staging.getMappedRange(0, stagedByteLength);
         const bytes = all.slice(0, byteLength);
         const gaveUp = new Uint32Array(all, byteLength).some((flag) => flag !== 0);
@@ -310,8 +311,8 @@ export class WebGpuDevice implements Device {
   async prepare(program: Program): Promise<PreparedProgram> {
     this.#assertUsable();
     const steps = await this.#orLost(() =>
-      this.#chains && program.outputs
-        ? this.#prepareChains(program, program.outputs)
+      this.#chainWorkgroupSize && program.outputs
+        ? this.#prepareChains(program, program.outputs, this.#chainWorkgroupSize)
         : Promise.all(program.calls.map((call) => this.#prepareCall(call))),
     );
     this.#assertUsable();
@@ -472,11 +473,12 @@ export class WebGpuDevice implements Device {
   }
 
   /** Prepares the calls of a program over single tokens: as many as possible in one dispatch. */
-  #prepareChains({ calls, label }: Program, outputs: readonly Tensor[]): Promise<Step[]> {
+  #prepareChains({ calls, label }: Program, outputs: readonly Tensor[], workgroupSize: number): Promise<Step[]> {
     const { limits } = this.gpu;
-    const traits = { ...this.#traits, chained: true, maxWorkgroupSize: CHAIN_WORKGROUP_SIZE };
+    const traits = { ...this.#traits, chained: true, maxWorkgroupSize: workgroupSize };
     const shaders = calls.map((call) => call.shader(traits));
     const parts = planChains(shaders, outputs, {
+      workgroupSize,
       maxStorageBuffers: limits.maxStorageBuffersPerShaderStage,
       maxBindingByteLength: limits.maxStorageBufferBindingSize,
       maxWorkgroups: limits.maxComputeWorkgroupsPerDimension,

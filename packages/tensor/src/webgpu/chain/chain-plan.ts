@@ -12,8 +12,16 @@ import type { Tensor } from "../../tensor.ts";
 import { placeOf, resourceOf } from "../gpu-storage.ts";
 import { workgroupByteLength } from "./workgroup-memory.ts";
 
-/** Threads of a workgroup of every shader in a chain: the most that every WebGPU device allows. */
-export const CHAIN_WORKGROUP_SIZE = 256;
+/**
+ * Threads of a workgroup of every shader in a chain, where a device allows so many: as measured. 256 are what every WebGPU device
+ * allows.
+ */
+const WORKGROUP_SIZES = [384, 256];
+
+/** Threads of a workgroup of every shader in a chain; undefined on a device that has no room for chains. */
+export function chainWorkgroupSize(most: number): number | undefined {
+  return WORKGROUP_SIZES.find((size) => size <= most);
+}
 
 /** Storage buffers of a chain itself: its tiles and its arena. */
 const OWN_BUFFERS = 2;
@@ -23,6 +31,8 @@ export const ROWS_BYTE_LENGTH = 65_536;
 
 /** What a device can bind. */
 export interface ChainLimits {
+  /** Of each shader. */
+  readonly workgroupSize: number;
   readonly maxStorageBuffers: number;
   readonly maxBindingByteLength: number;
   readonly maxWorkgroups: number;
@@ -58,6 +68,7 @@ export interface Link {
 
 /** Calls that run in one dispatch. */
 export interface ChainPlan {
+  readonly workgroupSize: number;
   readonly links: readonly Link[];
   readonly variables: readonly ChainVariable[];
   /** Words of one half of the arena. */
@@ -142,7 +153,7 @@ function planChain(
   const linkedIn = new Map<string, string>();
   let rowsByteLength = 0;
   for (const shader of shaders.slice(start, end)) {
-    if (shader.workgroupSize !== CHAIN_WORKGROUP_SIZE) return { extendable: false, kept: 0 };
+    if (shader.workgroupSize !== limits.workgroupSize) return { extendable: false, kept: 0 };
     const link = links.length;
     const places: Place[] = [];
     const written: Version[] = [];
@@ -222,7 +233,7 @@ function planChain(
     rowsByteLength <= ROWS_BYTE_LENGTH &&
     variables.length + OWN_BUFFERS <= limits.maxStorageBuffers &&
     variables.every(({ buffer }) => buffer.size <= limits.maxBindingByteLength);
-  const plan = { links, variables, words, tiles };
+  const plan = { workgroupSize: limits.workgroupSize, links, variables, words, tiles };
   return { extendable: true, ...(fits && { plan }), kept: kept.size };
 }
 

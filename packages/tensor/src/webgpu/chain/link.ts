@@ -12,14 +12,7 @@
  * (The same way of telling what is there, for scans: Decoupled Fallback, Smith et al., SPAA 2025.)
  */
 import { roundUp } from "../../dtype.ts";
-import {
-  CHAIN_WORKGROUP_SIZE,
-  type ChainPlan,
-  type Link,
-  type Place,
-  type PlainPlace,
-  ROWS_BYTE_LENGTH,
-} from "./chain-plan.ts";
+import { type ChainPlan, type Link, type Place, type PlainPlace, ROWS_BYTE_LENGTH } from "./chain-plan.ts";
 import { declaredNames, reindexed, renamed } from "./wgsl-text.ts";
 import { WorkgroupMemory } from "./workgroup-memory.ts";
 
@@ -71,7 +64,7 @@ interface Body {
 }
 
 /** Links the calls of a plan. */
-export function linkChain({ links, variables, words, tiles }: ChainPlan): LinkedChain {
+export function linkChain({ workgroupSize, links, variables, words, tiles }: ChainPlan): LinkedChain {
   const bodies: string[] = [];
   const memory = new WorkgroupMemory();
   const enables = new Set(links.flatMap(({ shader }) => shader.enables ?? []));
@@ -128,7 +121,7 @@ fn gives_up(tries: u32) -> bool {
 ${memory.declarations}
 ${bodies.join("\n")}
 
-@compute @workgroup_size(${CHAIN_WORKGROUP_SIZE})
+@compute @workgroup_size(${workgroupSize})
 fn main(@builtin(workgroup_id) begun: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let header = chain_tiles[0];
   // Workgroups nearly always begin in order: what would then be the tile is read while the ticket is drawn.
