@@ -1,7 +1,7 @@
 /**
  * Every kind of layer, both routing modes, biases, gates, dtypes, and sizes that divide nothing, against the plain model.
  */
-import { expectClose, testDevicesWithChains } from "@blackmamba/testing";
+import { expectClose, testDevices } from "@blackmamba/testing";
 import { describe, test } from "vitest";
 import { BlackMamba } from "./blackmamba.ts";
 import { type PlainConfig, plainLogits } from "./testing/plain-model.ts";
@@ -80,7 +80,7 @@ const configurations: Configuration[] = [
   { name: "experts only", dtype: "bf16", config: { ...base, num_layers: 2, mamba_moe_layers: ["2", "1"] } },
 ];
 
-describe.each(testDevicesWithChains())("configurations on $label", ({ open }) => {
+describe.each(testDevices())("configurations on $label", ({ open }) => {
   test.each(configurations)("$name, $dtype", async ({ config, dtype, without }) => {
     const { parts, weights } = await randomModel(config, dtype, (tensors) =>
       tensors.filter(({ name }) => !without?.test(name)),

@@ -3,7 +3,7 @@
  * `long-sequence.node.test.ts`.
  */
 import { type Device, DisposedError } from "@blackmamba/tensor";
-import { expectClose, testDevicesWithChains } from "@blackmamba/testing";
+import { expectClose, testDevices } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
 import { BlackMamba } from "./blackmamba.ts";
 import { OptionError, PromptError } from "./errors.ts";
@@ -18,7 +18,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-describe.each(testDevicesWithChains())("sequences on $label", ({ open }) => {
+describe.each(testDevices())("sequences on $label", ({ open }) => {
   const load = async (device?: Device) =>
     BlackMamba.load(await goldenParts("blackmamba"), { device: device ?? (await open()) });
 

@@ -48,6 +48,11 @@ export interface TensorSpec {
   readonly shape: readonly number[];
   /** Names the tensor in errors and in GPU debuggers. */
   readonly label: string;
+  /**
+   * Of tensors that lie together: those of a group, which follow each other, are used together, such as the weights of a layer. So
+   * they had better not be torn apart where not all have room in one buffer.
+   */
+  readonly group?: string | undefined;
 }
 
 /** Something that holds tensors and runs programs. */

@@ -280,7 +280,7 @@ export class Engine {
       const all = new Uint32Array(slots.capacity);
       all.set(Uint32Array.from(ids));
       await this.#device.write(forward.ids, all);
-      await this.#device.run([...forward.programs, forward.last.program], { tokens: count, signal });
+      await this.#device.run(forward.programs(true), { tokens: count, signal });
       for (const [slot, sequence] of sequences.entries()) {
         this.#copyAll(slots.slotState(slot), stateTensors(this.#ownStates(sequence)));
         // What is resident is the past.
@@ -303,11 +303,11 @@ export class Engine {
           await visitor.layer(index - 1, tokens, forward);
         }
       } else {
-        await this.#device.run(forward.programs, { tokens, signal });
+        await this.#device.run(forward.programs(tokens === 1), { tokens, signal });
       }
       if (!visitor.logits) return;
       const { program, logits } = tokens === 1 ? forward.last : await this.#allRows(forward);
-      await this.#device.run([program], { tokens, signal });
+      if (tokens > 1 || visitor.layer) await this.#device.run([program], { tokens, signal });
       visitor.logits(await this.#device.read(logits, tokens));
     };
     return this.#exclusively(sequence, () => this.#eachChunk(sequence, ids, chunk, signal, visitChunk));
@@ -324,10 +324,10 @@ export class Engine {
     return this.#exclusively(sequence, async () => {
       const forward = await this.#forwardFor(tokens);
       const end = tokens === 1 ? [await (await this.#single()).sampler(GREEDY)] : [];
-      const withEnd = (programs: readonly PreparedProgram[]) => [...programs, forward.last.program, ...end];
       this.#takeTurn(sequence);
       await this.#writeSpreadIds(forward);
-      return use(withEnd(forward.programs), withEnd(await forward.layers()));
+      const layers = [...(await forward.layers()), forward.last.program];
+      return use([...forward.programs(true), ...end], [...layers, ...end]);
     });
   }
 
@@ -373,9 +373,8 @@ export class Engine {
   async #consume(sequence: Sequence, ids: ArrayLike<number>, signal: AbortSignal | undefined): Promise<Head> {
     let head: Head | undefined;
     await this.#eachChunk(sequence, ids, this.prefillChunk, signal, async (forward, tokens, isLast) => {
-      const { programs, last } = forward;
-      await this.#device.run(isLast ? [...programs, last.program] : programs, { tokens, signal });
-      head = last;
+      await this.#device.run(forward.programs(isLast), { tokens, signal });
+      head = forward.last;
     });
     return head as Head;
   }

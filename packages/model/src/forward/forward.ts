@@ -28,9 +28,9 @@ export interface Forward {
   readonly ids: Tensor;
   /** f32 [capacity, hidden]: the residual stream as the last program left it, of `programs` or of `layers`. */
   readonly residual: Tensor;
-  /** All of it but its end, in as few programs as the device runs fastest. */
-  readonly programs: readonly PreparedProgram[];
-  /** The same as the embedding, then one program per layer: to look at what is between them. */
+  /** All of it, with the logits or, where that is less work, without: as the device runs it fastest. */
+  programs(logits: boolean): readonly PreparedProgram[];
+  /** The same without the logits as the embedding, then one program per layer: to look at what is between them. */
   layers(): Promise<readonly PreparedProgram[]>;
   /** Where each layer's routing is after its own program has run. */
   readonly routing: readonly (RoutingScratch | undefined)[];
@@ -43,6 +43,8 @@ export interface Head {
   readonly program: PreparedProgram;
   /** f32 [rows, vocab] */
   readonly logits: Tensor;
+  /** Records the same in another program. */
+  record(program: Program): void;
 }
 
 /** Records the forward pass over up to `capacity` tokens and prepares it. */
@@ -74,20 +76,30 @@ export async function createForward(inputs: ForwardInputs, capacity: number, ord
     layers ??= prepareLayers();
     return layers;
   };
-  // Of a single token nobody looks at what is between two layers while text is made of it.
-  const whole = new Program("layers", { outputs: [residual] });
-  if (capacity === 1) for (const { record } of parts) record(whole);
+  const last = await createHead(inputs, residual, {
+    rows: order === "each" ? capacity : 1,
+    lastOnly: order === "sequence",
+  });
+  let programs: Forward["programs"];
+  if (capacity === 1) {
+    // While text is made token by token nobody looks at what is between two layers.
+    const whole = new Program("token", { outputs: [residual, last.logits] });
+    for (const { record } of parts) record(whole);
+    last.record(whole);
+    const prepared = [await prepare(whole)];
+    programs = () => prepared;
+  } else {
+    const layerPrograms = await layersOnce();
+    programs = (logits) => (logits ? [...layerPrograms, last.program] : layerPrograms);
+  }
   return {
     capacity,
     ids,
     residual,
-    programs: capacity === 1 ? [await prepare(whole)] : await layersOnce(),
+    programs,
     layers: layersOnce,
     routing: config.layers.map(({ experts }) => scratch.experts.get(experts)?.routing),
-    last: await createHead(inputs, residual, {
-      rows: order === "each" ? capacity : 1,
-      lastOnly: order === "sequence",
-    }),
+    last,
   };
 }
 
@@ -102,10 +114,13 @@ export async function createHead(
   const logits = pool.createTensor("f32", [rows, vocab], "logits");
   const x = lastOnly ? residual : firstRows(residual, rows);
 
+  const record = (program: Program) => {
+    program.call(norm, { out, x, ...weights.finalNorm }, { kind: "layer", epsilon, lastOnly });
+    recordLinear(program, { out: logits, x: out, weights: weights.embedding, bias: weights.outputBias });
+  };
   const program = new Program(lastOnly ? "last logits" : "logits");
-  program.call(norm, { out, x, ...weights.finalNorm }, { kind: "layer", epsilon, lastOnly });
-  recordLinear(program, { out: logits, x: out, weights: weights.embedding, bias: weights.outputBias });
-  return { program: pool.keep(await device.prepare(program)), logits };
+  record(program);
+  return { program: pool.keep(await device.prepare(program)), logits, record };
 }
 
 /** x += mamba(RMSNorm(x)), x += experts(RMSNorm(x)), or both from the same x. */

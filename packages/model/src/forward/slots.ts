@@ -69,7 +69,7 @@ export class Slots {
 
   /** Programs that step every slot by the token that was chosen last, and choose the next. */
   async stepPrograms(kind: SampleKind): Promise<PreparedProgram[]> {
-    return [...this.forward.programs, this.forward.last.program, await this.sampler(kind)];
+    return [...this.forward.programs(true), await this.sampler(kind)];
   }
 
   /** Everything a slot holds of a sequence, as views, in the order of {@link slotTensors}. */

@@ -3,7 +3,7 @@
  */
 import type { Device, DType, Tensor } from "@blackmamba/tensor";
 import type { Weight } from "./weight.ts";
-import type { ModelTable } from "./weight-table.ts";
+import { type ModelTable, weightsOf } from "./weight-table.ts";
 
 /**
  * Makes tensors for weights, and has them filled one after another. When that fails, nothing stays allocated.
@@ -17,8 +17,15 @@ export async function createWeights<W extends { readonly weight: Weight; readonl
   weights: readonly W[],
   fill: (tensor: Tensor, weight: W) => void | Promise<void>,
 ): Promise<ModelTable<Tensor>> {
+  const groups = new Map<Weight, string>();
+  for (const [index, layer] of table.layers.entries()) {
+    for (const weight of weightsOf(layer)) groups.set(weight, `layer ${index}`);
+  }
   const tensors = device.createTensors(
-    weights.map(({ weight, dtype }) => ({ dtype, shape: weight.deviceShape, label: String(weight.names[0]) })),
+    weights.map(({ weight, dtype }) => ({
+      ...{ dtype, shape: weight.deviceShape, label: String(weight.names[0]) },
+      group: groups.get(weight),
+    })),
   );
   const created = new Map<Weight, Tensor>();
   try {

@@ -44,3 +44,23 @@ test("what is longer than a buffer may be has one of its own", () => {
 test("nothing needs no buffer", () => {
   expect(packed([])).toEqual([]);
 });
+
+test("a group is not torn apart, unless no buffer holds it", () => {
+  const things = [
+    { byteLength: 600 },
+    { byteLength: 300, group: "a" },
+    { byteLength: 300, group: "a" },
+    { byteLength: 600, group: "b" },
+    { byteLength: 600, group: "b" },
+  ];
+  const placed = pack(things, 1024).map((buffer) => buffer.map(({ group, byteOffset }) => [group, byteOffset]));
+  expect(placed).toEqual([
+    [[undefined, 0]],
+    [
+      ["a", 0],
+      ["a", 512],
+    ],
+    [["b", 0]],
+    [["b", 0]],
+  ]);
+});

@@ -49,8 +49,8 @@ export interface PlainPlace {
 /** Where a link of a chain finds one of its bindings. */
 export type Place =
   | PlainPlace
-  /** In the arena; what is written may have to be kept in its tensor as well. */
-  | { readonly kind: "arena"; readonly word: number; readonly keep?: PlainPlace | undefined };
+  /** In the arena, and what is written where nobody in the chain reads it only in its tensor, or in both. */
+  | { readonly kind: "arena"; readonly word: number | undefined; readonly keep?: PlainPlace | undefined };
 
 /** A variable of the chain's shader: a type's view of a buffer. */
 export interface ChainVariable {
@@ -84,7 +84,8 @@ interface Region {
 
 /** What one link wrote of a tensor. */
 interface Version extends Region {
-  readonly word: number;
+  /** In the arena, once it is read. */
+  word: number | undefined;
   readonly tensor: Tensor;
   readonly link: number;
   readonly binding: number;
@@ -149,6 +150,9 @@ function planChain(
   };
 
   const links: { shader: Shader; places: Place[] }[] = [];
+  const setPlace = ({ link, binding }: Version, place: Place) => {
+    (links[link] as { places: Place[] }).places[binding] = place;
+  };
   /** By a shader's code, in which variables it is linked. */
   const linkedIn = new Map<string, string>();
   let rowsByteLength = 0;
@@ -176,6 +180,11 @@ function planChain(
           return { extendable: false, kept: 0 };
         }
         if (version) {
+          if (version.word === undefined) {
+            version.word = words;
+            words += (version.end - version.start) / 4;
+            setPlace(version, { kind: "arena", word: version.word });
+          }
           places.push({ kind: "arena", word: version.word + (region.start - version.start) / 4 });
         } else {
           const place = variable(binding.tensor, binding.tensor.values, "array<u32>", "read");
@@ -183,9 +192,8 @@ function planChain(
         }
       } else {
         if ([...reads, ...writes].some(overlaps)) return { extendable: false, kept: 0 };
-        written.push({ ...region, word: words, tensor: binding.tensor, link, binding: index });
-        places.push({ kind: "arena", word: words });
-        words += (region.end - region.start) / 4;
+        written.push({ ...region, word: undefined, tensor: binding.tensor, link, binding: index });
+        places.push({ kind: "arena", word: undefined });
       }
     }
     // In other variables a function would have to be there twice. Rather another chain, which may be of the same code.
@@ -212,13 +220,9 @@ function planChain(
     const same = (other: Region) =>
       other.buffer === version.buffer && other.start < version.end && version.start < other.end;
     if (versions.slice(index + 1).some(same) || !later.some(same)) continue;
-    const { places } = links[version.link] as { places: Place[] };
     const keep = variable(version.tensor, version.tensor.values, "array<u32>", "read_write");
-    places[version.binding] = {
-      kind: "arena",
-      word: version.word,
-      keep: { ...keep, byteOffset: keep.byteOffset + version.tensor.offset * 4 },
-    };
+    const byteOffset = keep.byteOffset + version.tensor.offset * 4;
+    setPlace(version, { kind: "arena", word: version.word, keep: { ...keep, byteOffset } });
     kept.add(version.buffer);
   }
 

@@ -163,7 +163,8 @@ function bodyOf({ shader, places }: Link, variableName: (index: number) => strin
   const indexed = new Map<string, (index: string) => string>();
   for (const [i, { name, type, access, exchanged }] of shader.bindings.entries()) {
     const place = places[i] as Place;
-    const base = word(`base_of_${name}`);
+    const isInArena = place.kind === "plain" || place.word !== undefined;
+    const base = isInArena ? word(`base_of_${name}`) : "";
     if (!exchanged) {
       const variable = variableName((place as PlainPlace).variable);
       indexed.set(name, (index) => `${variable}[${base} + (${index})]`);
@@ -174,8 +175,12 @@ function bodyOf({ shader, places }: Link, variableName: (index: number) => strin
       const keepAt = keep && word(`keep_of_${name}`);
       declarations.push(`fn ${name}_put(i: u32, value: ${type}) {
   let bits = bitcast<u32>(value);
-  atomicStore(&chain_arena[chain_here + ${base} + i], select(bits, 0x7fc00000u, is_absent(bits)));
-  atomicStore(&chain_arena[chain_other + ${base} + i], ${ABSENT}u);
+  ${
+    isInArena
+      ? `atomicStore(&chain_arena[chain_here + ${base} + i], select(bits, 0x7fc00000u, is_absent(bits)));
+  atomicStore(&chain_arena[chain_other + ${base} + i], ${ABSENT}u);`
+      : ""
+  }
   ${keep ? `${variableName(keep.variable)}[${keepAt} + i] = bits;` : ""}
 }`);
       continue;
@@ -222,6 +227,7 @@ function rowWords({ shader, places }: Link, variables: ChainPlan["variables"]): 
     };
     const element = (plain: PlainPlace) => plain.byteOffset / elementByteLength(plain.variable);
     if (place.kind === "plain") return [element(place)];
-    return exchanged && access === "read_write" && place.keep ? [place.word, element(place.keep)] : [place.word];
+    const keep = exchanged && access === "read_write" ? place.keep : undefined;
+    return [...(place.word === undefined ? [] : [place.word]), ...(keep ? [element(keep)] : [])];
   });
 }
