@@ -39,12 +39,15 @@ const MAX_CACHED_BYTE_LENGTH = 40_000;
 /** Threads of a workgroup that a GPU wastes nothing of: the largest subgroup that is common. */
 export const SUBGROUP = 32;
 
+/** Matrices with so many rows fill a GPU with tiles of few tokens too. */
+const MANY_ROWS = 16_384;
+
 /** The shape for these sizes on this adapter. */
 export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTraits): MatVecShape {
   const { inputs, outputs, rowsPerOutput, tokens, isNormed } = sizes;
   // An emulated GPU runs lanes one after another, and barriers cost dearly: one lane takes a whole row.
   if (traits.software) return { lanes: 1, outputs: 1, groups: 64, chunkElements: 32 };
-  if (traits.chained) return chainedShape(sizes, traits.maxWorkgroupSize);
+  if (traits.chained) return chainedShape(sizes, dtype, traits.maxWorkgroupSize);
   // Vectors that lanes read from a buffer, a chunk apart, want narrow chunks; those in workgroup memory lie as they are read.
   // Where the vectors of a tile outgrow the nearest cache, more rows share what is read of them.
   const isCached = tokens * inputs * 4 <= MAX_CACHED_BYTE_LENGTH;
@@ -77,15 +80,19 @@ export function matVecShape(sizes: MatVecSizes, dtype: DType, traits: AdapterTra
  */
 const MAX_TILES = 132;
 
+/** A product with more results keeps a GPU busy long enough to be worth a dispatch of its own. */
+export const MAX_CHAINED_OUTPUTS = MANY_ROWS;
+
 /** Results of a group in a chain: more leave no registers for weights that are on their way. */
 const MAX_CHAINED_RESULTS = 4;
 
 /** In a chain all workgroups are of one size, and each waits for the whole vector: so there are few of them. */
-function chainedShape({ outputs }: MatVecSizes, workgroupSize: number): MatVecShape {
-  if (outputs <= 512) return { lanes: 64, outputs: 1, groups: workgroupSize / 64, chunkElements: 8 };
+function chainedShape({ outputs }: MatVecSizes, dtype: DType, workgroupSize: number): MatVecShape {
+  const chunkElements = dtype === "q8_0" ? 16 : 8;
+  if (outputs <= 512) return { lanes: 64, outputs: 1, groups: workgroupSize / 64, chunkElements };
   const groups = workgroupSize / SUBGROUP;
   const results = Math.min(MAX_CHAINED_RESULTS, Math.ceil(outputs / groups / MAX_TILES));
-  return { lanes: SUBGROUP, outputs: results, groups, chunkElements: 8 };
+  return { lanes: SUBGROUP, outputs: results, groups, chunkElements };
 }
 
 /** The fewest elements that a chunk may have. */
@@ -102,9 +109,6 @@ export const MAX_SMALL_ROWS = 16;
 
 /** Up to so many tokens, rows are multiplied one by one with all of them; beyond, in tiles of rows and tokens. */
 export const MAX_MAT_VEC_TOKENS = 64;
-
-/** Matrices with so many rows fill a GPU with tiles of few tokens too. */
-const MANY_ROWS = 16_384;
 
 /** Whether rows are multiplied one by one, rather than in tiles of rows and tokens. */
 export function isMatVec(tokens: number, outputs: number, { software }: AdapterTraits): boolean {

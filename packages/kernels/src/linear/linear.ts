@@ -8,7 +8,7 @@
  */
 import { columns, defineKernel, type Program, rows, ShapeError, splitPoints, type Tensor } from "@blackmamba/tensor";
 import { expectOperand, WEIGHT_DTYPES } from "../check.ts";
-import { isMatVec, MAX_WHOLE_VECTOR } from "../tuning.ts";
+import { isMatVec, MAX_CHAINED_OUTPUTS, MAX_WHOLE_VECTOR } from "../tuning.ts";
 import { gemm } from "./gemm.wgsl.ts";
 import { gemv } from "./gemv.wgsl.ts";
 import { linearCpu } from "./linear.cpu.ts";
@@ -92,7 +92,8 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
   shader: (operands, params, traits) => {
     const [tokens, outputs] = operands.out.shape;
     // A part of a stack leaves tokens of other experts alone, and what calls hand each other has to be written.
-    const chained = traits.chained && tokens === 1 && params.firstExpert === undefined;
+    const isPart = params.firstExpert !== undefined;
+    const chained = traits.chained && tokens === 1 && outputs <= MAX_CHAINED_OUTPUTS && !isPart;
     return (isMatVec(tokens, outputs, traits) ? gemv : gemm)(operands, params, { ...traits, chained });
   },
 

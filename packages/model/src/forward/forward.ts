@@ -26,7 +26,7 @@ export interface ForwardInputs {
 export interface Forward {
   readonly capacity: number;
   readonly ids: Tensor;
-  /** f32 [capacity, hidden]: the residual stream as the last program left it, of `programs` or of `layers`. */
+  /** f32 [capacity, hidden]: the residual stream as the last program of `layers` left it. */
   readonly residual: Tensor;
   /** All of it, with the logits or, where that is less work, without: as the device runs it fastest. */
   programs(logits: boolean): readonly PreparedProgram[];
@@ -83,7 +83,7 @@ export async function createForward(inputs: ForwardInputs, capacity: number, ord
   let programs: Forward["programs"];
   if (capacity === 1) {
     // While text is made token by token nobody looks at what is between two layers.
-    const whole = new Program("token", { outputs: [residual, last.logits] });
+    const whole = new Program("token", { outputs: [last.logits] });
     for (const { record } of parts) record(whole);
     last.record(whole);
     const prepared = [await prepare(whole)];

@@ -110,7 +110,7 @@ export function planChains(
       const found = planChain(shaders, start, end, outputs, limits);
       if (!found.extendable) break;
       // A cut where much is kept costs buffers and time: rather a little earlier, between two layers.
-      const isLast = end === shaders.length;
+      const isLast = shaders[end]?.workgroupSize !== limits.workgroupSize;
       const isBetter = !best || isLast || found.kept <= best.kept || end > best.end + MAX_LOST_CALLS;
       if (found.plan && isBetter) best = { end, plan: found.plan, kept: found.kept };
     }
