@@ -81,8 +81,7 @@ export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: Adapt
   const w = chunkLoader("weights", weights, shape.chunkElements);
   const { lanes, groups } = shape;
   const workgroupSize = lanes * groups;
-  const hasSubgroups = traits.subgroupSize >= w.elements / 4 && workgroupSize % traits.subgroupSize === 0;
-  const inDigits = w.bytes !== undefined && traits.packedDot && hasSubgroups;
+  const inDigits = w.bytes !== undefined && traits.packedDot;
   const vectors =
     norm || traits.chained
       ? stagedVector({ x, norm, small, elements: w.elements, inDigits, workgroupSize }, traits)
@@ -108,12 +107,8 @@ export function matVec(operands: MatVecOperands, plan: MatVecPlan, traits: Adapt
         const c = `w_${r}${suffix}`;
         const sum = `sum_${r}_${t}`;
         if (vectors.dot && w.bytes && w.scale) {
-          const words = quads.map((i) => w.bytes?.(c, i) ?? "");
-          const dot = vectors.dot(
-            words,
-            quads.map((i) => `v${i}`),
-          );
-          return `${sum} = fma(${w.scale(c)}${keep ? ` * ${keep}` : ""}, ${dot}, ${sum});`;
+          const dots = quads.map((i) => vectors.dot?.(w.bytes?.(c, i) ?? "", `v${i}`));
+          return `${sum} = fma(${w.scale(c)}${keep ? ` * ${keep}` : ""}, ${dots.join(" + ")}, ${sum});`;
         }
         if (isWide) {
           const products = quads.reduce((so, i) => `fma(${w.quad(c, i)}, v${i}, ${so})`, w.scale ? "vec4<f32>()" : sum);

@@ -4,7 +4,7 @@
  * for the end. In a chain it is waited for first.
  */
 import type { AdapterTraits, Tensor } from "@blackmamba/tensor";
-import { digits } from "./digits.ts";
+import { DIGITS } from "./digits.ts";
 import { awaitVectors, exchangedInput } from "./exchanged.ts";
 import { type Loader, loader } from "./load.ts";
 import type { Vectors } from "./vectors.ts";
@@ -26,7 +26,7 @@ export interface StagedVectorPlan {
   readonly small?: Tensor | undefined;
   /** Elements of a chunk of weights. */
   readonly elements: number;
-  /** Whether it is staged in digits, see `digits.ts`: with subgroups that whole chunks fit into. */
+  /** Whether it is staged in digits; see `digits.ts`. */
   readonly inDigits: boolean;
   readonly workgroupSize: number;
 }
@@ -63,21 +63,15 @@ export function stagedVector(plan: StagedVectorPlan, traits: AdapterTraits): Vec
       ...products.map((row) => `s${turn}_${row} = small4(${row}u, ${column});`),
     ].join(" ");
   const loadVector = (turn: string, column: string) => `v${turn} = x4(token_0, ${column});`;
-  // Zeros are written out: in a loop, a variable without has been seen to keep what it was the turn before.
   const declare = (turn: string) =>
-    ["v", ...(norm ? ["g"] : [])].map((name) => `var ${name}${turn} = vec4<f32>();`).join(" ") +
-    products.map((row) => ` var s${turn}_${row} = vec4<f32>();`).join("");
-  /** Of a quad that is there, or else of zeros; neighbouring threads have the quads of a chunk. */
-  const multiply = (turn: string) => {
-    const partners = Array.from({ length: inDigits ? Math.log2(quads) : 0 }, (_, i) => 2 ** i);
-    return `let n${turn} = ${norm ? `v${turn} * g${turn}` : `v${turn}`};
-    ${inDigits ? `var largest${turn} = magnitude_of(n${turn});` : ""}
-    ${partners.map((step) => `largest${turn} = max(largest${turn}, subgroupShuffleXor(largest${turn}, ${step}u));`).join(" ")}
-    ${norm ? `squares += dot(v${turn}, v${turn});` : ""}
+    ["v", ...(norm ? ["g"] : [])].map((name) => `var ${name}${turn}: vec4<f32>;`).join(" ") +
+    products.map((row) => ` var s${turn}_${row}: vec4<f32>;`).join("");
+  const store = (turn: string, i: string) => {
+    const value = norm ? `v${turn} * g${turn}` : `v${turn}`;
+    return `${norm ? `squares += dot(v${turn}, v${turn});` : ""} let n${turn} = ${value};
+    staged[(${i} % ${quads}u) * ${stride}u + ${i} / ${quads}u] = ${inDigits ? `digits_of(n${turn})` : `n${turn}`};
     ${products.map((row) => `product_${row} += dot(s${turn}_${row}, n${turn});`).join(" ")}`;
   };
-  const store = (turn: string, i: string) =>
-    `staged[(${i} % ${quads}u) * ${stride}u + ${i} / ${quads}u] = ${inDigits ? `digits_of(n${turn}, largest${turn})` : `n${turn}`};`;
 
   const turns = Array.from({ length: Math.ceil(count / workgroupSize) }, (_, turn) => turn);
   const place = (turn: number) => `(thread + ${turn * workgroupSize}u)`;
@@ -91,25 +85,21 @@ export function stagedVector(plan: StagedVectorPlan, traits: AdapterTraits): Vec
     ...inTurn(loadWeights),
     vector.stage,
     ...inTurn(loadVector),
-    ...turns.map((turn) => multiply(`${turn}`)),
     ...turns.map((turn) => guarded(turn, store(`${turn}`, place(turn)))),
   ].join("\n  ");
   const looped = `${vector.stage}
-  for (var turn = 0u; turn < ${turns.length}u; turn++) {
-    let i = thread + turn * ${workgroupSize}u;
-    ${declare("")}
-    if (i < ${count}u) { ${loadVector("", "i * 4u")} ${loadWeights("", "i * 4u")} }
-    ${multiply("")}
-    if (i < ${count}u) { ${store("", "i")} }
+  for (var i = thread; i < ${count}u; i += ${workgroupSize}u) {
+    ${declare("")} ${loadVector("", "i * 4u")} ${loadWeights("", "i * 4u")}
+    ${store("", "i")}
   }`;
   return {
     bindings: [...vector.bindings, ...(weight?.bindings ?? []), ...(rows?.bindings ?? [])],
-    enables: [...(norm ? total.enables : []), ...(inDigits ? (["subgroups"] as const) : [])],
+    enables: norm ? total.enables : [],
     code: `${vector.code}
 ${weight?.code ?? ""}
 ${rows?.code ?? ""}
 ${norm ? total.code : ""}
-${inDigits ? digits(quads) : ""}
+${inDigits ? DIGITS : ""}
 var<workgroup> staged: array<${inDigits ? "vec4<u32>" : "vec4<f32>"}, ${quads * stride}>;`,
     stage: `${sums.map((sum) => `var ${sum} = 0.0;`).join(" ")}
   ${turns.length <= MAX_UNROLLED_TURNS ? unrolled : looped}
@@ -119,7 +109,7 @@ var<workgroup> staged: array<${inDigits ? "vec4<u32>" : "vec4<f32>"}, ${quads * 
   ${norm ? `let inverse = 1.0 / sqrt(workgroup_total_0 / ${inputs}.0 + ${norm.epsilon});` : ""}
   ${products.map((row) => `let small_${row} = workgroup_total_${row + 1} * inverse;`).join(" ")}`,
     quad: (_, i, chunk) => `staged[${i * stride}u + ${chunk}]`,
-    ...(inDigits && { dot: (words, vectors) => `chunk_dot(${[...words, ...vectors].join(", ")})` }),
+    ...(inDigits && { dot: (word, quad) => `digit_dot(${word}, ${quad})` }),
   };
 }
 

@@ -16,11 +16,11 @@ export interface Vectors {
   /** WGSL expression of quad `index` of a chunk: a `vec4<f32>`, or `vec4<u32>` of digits. */
   quad(token: number, index: number, chunk: string): string;
   /**
-   * Of vectors in digits: WGSL expression of a f32, the product of a chunk's quads with as many signed bytes.
+   * Of vectors in digits: WGSL expression of a f32, the product of such a quad with four signed bytes.
    *
-   * @param words - u32 with four bytes each
+   * @param word - a u32 with the bytes
    */
-  dot?(words: readonly string[], quads: readonly string[]): string;
+  dot?(word: string, quad: string): string;
 }
 
 /** Vectors that are read from their buffer, by chunks of so many elements. Needs `token_0` and so on, the tokens' rows of x. */
