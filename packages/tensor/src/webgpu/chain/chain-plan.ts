@@ -214,7 +214,10 @@ function planChain(
   }
 
   // What others read after the chain goes to its tensor as well: the last version of it.
-  const later = [...outputs.map(tensorRegion), ...shaders.slice(end).flatMap(({ bindings }) => bindings.map(regionOf))];
+  const later = [
+    ...outputs.map(tensorRegion),
+    ...shaders.slice(end).flatMap(({ bindings }) => bindings.filter(isReading).map(regionOf)),
+  ];
   const kept = new Set<GPUBuffer>();
   for (const [index, version] of versions.entries()) {
     const same = (other: Region) =>
@@ -239,6 +242,11 @@ function planChain(
     variables.every(({ buffer }) => buffer.size <= limits.maxBindingByteLength);
   const plan = { workgroupSize: limits.workgroupSize, links, variables, words, tiles };
   return { extendable: true, ...(fits && { plan }), kept: kept.size };
+}
+
+/** Whether a shader may read what was there before; what is exchanged has a binding for that of its own. */
+function isReading({ exchanged, access }: Binding): boolean {
+  return !(exchanged && access === "read_write");
 }
 
 /** The bytes that a binding may touch; of an exchanged one, those of its one row. */
