@@ -1,14 +1,14 @@
 /**
  * The model against what the reference computed in float32: logits, residual stream, routers, and decoding.
  */
-import { expectClose, rowArgmax, testDevicesWithChains } from "@blackmamba/testing";
+import { expectClose, rowArgmax, testDevices } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
 import { BlackMamba } from "./blackmamba.ts";
 import { GOLDEN_NAMES, GoldenValues, goldenParts } from "./testing/golden.ts";
 
 const TOLERANCE = 2e-5;
 
-describe.each(testDevicesWithChains())("golden outputs on $label", ({ open }) => {
+describe.each(testDevices())("golden outputs on $label", ({ open }) => {
   test.each(GOLDEN_NAMES)("%s", async (name) => {
     const golden = await GoldenValues.read(name);
     const ids = await golden.ids();

@@ -1,0 +1,42 @@
+/**
+ * Decoding as chains, held against the reference like all else. In Node alone and over a few tokens: on an emulated GPU workgroups that
+ * wait take the processor from those they wait for. Kernels are tried in chains in a browser too.
+ */
+import { expectClose, rowArgmax, testDevicesWithChains } from "@blackmamba/testing";
+import { describe, expect, test } from "vitest";
+import { BlackMamba } from "./blackmamba.ts";
+import { GOLDEN_NAMES, GoldenValues, goldenParts } from "./testing/golden.ts";
+
+/** Tokens that are decoded one at a time, after a prompt of eight. */
+const STEPS = 8;
+
+describe.each(testDevicesWithChains().filter(({ chains }) => chains))("on $label", ({ open }) => {
+  test.each(GOLDEN_NAMES)("%s is decoded as the reference does", async (name) => {
+    const golden = await GoldenValues.read(name);
+    const ids = await golden.ids();
+    const model = await BlackMamba.load(await goldenParts(name), { device: await open() });
+    const { vocab } = model.config;
+    const state = model.createState();
+    await state.advance(ids.slice(0, 8));
+    const decoded: number[] = [];
+    for (const id of ids.slice(8, 8 + STEPS)) decoded.push(...(await state.advance([id])));
+    const expected = (await golden.floats("decode_logits")).slice(0, STEPS * vocab);
+    expectClose(decoded, expected, 2e-5, "of the decoded logits");
+    expect(rowArgmax(Float32Array.from(decoded), vocab)).toEqual(rowArgmax(expected, vocab));
+    // Fewer dispatches than calls, or these were no chains.
+    const { dispatches } = await model.profile();
+    expect(dispatches).toBeLessThan(model.config.layers.length + 4);
+
+    const greedy: number[] = [];
+    for await (const { id } of model.generate(ids.slice(0, 8), { maxTokens: 6 })) greedy.push(id);
+    const single: number[] = [];
+    const other = model.createState();
+    let next = rowArgmax(await other.advance(ids.slice(0, 8)), vocab)[0] as number;
+    for (let i = 0; i < 6; i++) {
+      single.push(next);
+      next = rowArgmax(await other.advance([next]), vocab)[0] as number;
+    }
+    expect(greedy).toEqual(single);
+    await model.dispose();
+  });
+});
