@@ -51,8 +51,11 @@ export interface Binding {
    *
    * To write, which each element has to be, once: `NAME_put(i: u32, value: TYPE)`. A call never sees what it writes itself, so that
    * an operand that is read and written takes two bindings.
+   *
+   * `"all"` promises that each workgroup reads every element, so that it waits for all that make them; `"own"` that a workgroup which
+   * writes the same tensor reads no elements of it but those that it writes.
    */
-  readonly exchanged?: boolean | undefined;
+  readonly exchanged?: "all" | "own" | undefined;
 }
 
 /** A kernel for certain shapes. The device declares the bindings, and `run.tokens: u32`, the number of tokens of this run. */

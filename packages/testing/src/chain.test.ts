@@ -18,8 +18,20 @@ const spreadSum = defineKernel<{ readonly out: Tensor; readonly x: Tensor }, { r
     const value = chained ? "x_at(j)" : "x[j]";
     return {
       bindings: [
-        { name: "out", tensor: out, access: "read_write", type: chained ? "f32" : "array<f32>", exchanged: chained },
-        { name: "x", tensor: x, access: "read", type: chained ? "f32" : "array<f32>", exchanged: chained },
+        {
+          name: "out",
+          tensor: out,
+          access: "read_write",
+          type: chained ? "f32" : "array<f32>",
+          exchanged: chained ? "own" : undefined,
+        },
+        {
+          name: "x",
+          tensor: x,
+          access: "read",
+          type: chained ? "f32" : "array<f32>",
+          exchanged: chained ? "all" : undefined,
+        },
       ],
       code: "",
       workgroupSize: chained ? maxWorkgroupSize : 1,

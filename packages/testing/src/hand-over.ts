@@ -9,14 +9,13 @@ export const handOver = defineKernel<{ readonly x: Tensor }>({
   check() {},
   shader: ({ x }, _, { maxWorkgroupSize }) => ({
     bindings: [
-      { name: "given", tensor: x, access: "read", type: x.dtype, exchanged: true },
-      { name: "x", tensor: x, access: "read_write", type: x.dtype, exchanged: true },
+      { name: "given", tensor: x, access: "read", type: x.dtype, exchanged: "own" },
+      { name: "x", tensor: x, access: "read_write", type: x.dtype, exchanged: "own" },
     ],
     code: "",
     workgroupSize: maxWorkgroupSize,
-    main: `let i = workgroup_id.x * ${maxWorkgroupSize}u + thread;
-  if (i < ${x.shape.at(-1)}u) { x_put(i, given_at(i)); }`,
-    workgroups: () => [Math.ceil((x.shape.at(-1) ?? 1) / maxWorkgroupSize), 1, 1],
+    main: `for (var i = thread; i < ${x.shape.at(-1)}u; i += ${maxWorkgroupSize}u) { x_put(i, given_at(i)); }`,
+    workgroups: () => [1, 1, 1],
   }),
   reference() {},
 });

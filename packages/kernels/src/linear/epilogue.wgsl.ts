@@ -17,7 +17,7 @@ export function epilogue(
   { chained }: Pick<AdapterTraits, "chained"> = { chained: false },
 ): { bindings: Binding[]; code: string } {
   const bindings: Binding[] = chained
-    ? [exchangedOutput("out", out), ...(accumulate ? [exchangedInput("before", out)] : [])]
+    ? [exchangedOutput("out", out), ...(accumulate ? [exchangedInput("before", out, "own")] : [])]
     : [{ name: "out", tensor: out, access: "read_write", type: "array<f32>" }];
   if (bias) bindings.push({ name: "bias", tensor: bias, access: "read", type: "array<f32>" });
   if (scale) {

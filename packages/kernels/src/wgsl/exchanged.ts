@@ -4,14 +4,14 @@
 import type { Binding, Tensor } from "@blackmamba/tensor";
 import { SUBGROUP } from "../tuning.ts";
 
-/** What a chain's call reads of others. */
-export function exchangedInput(name: string, tensor: Tensor): Binding {
-  return { name, tensor, access: "read", type: tensor.dtype, exchanged: true };
+/** What a chain's call reads of others: by default each workgroup all of it; see `Binding.exchanged`. */
+export function exchangedInput(name: string, tensor: Tensor, exchanged: "all" | "own" = "all"): Binding {
+  return { name, tensor, access: "read", type: tensor.dtype, exchanged };
 }
 
 /** What it makes for others. */
 export function exchangedOutput(name: string, tensor: Tensor): Binding {
-  return { name, tensor, access: "read_write", type: tensor.dtype, exchanged: true };
+  return { name, tensor, access: "read_write", type: tensor.dtype, exchanged: "own" };
 }
 
 /** A vector to wait for. */

@@ -63,7 +63,7 @@ export function scanStepShader(operands: ScanStepOperands, _: unknown, traits: A
       ...(plain?.bindings ?? [
         ...buffers(own_weights, ["state"]).bindings,
         ...shared.map(({ name, tensor }) => exchangedInput(name, tensor)),
-        ...[exchangedInput("u", u), exchangedInput("z", z), exchangedOutput("y", u)],
+        ...[exchangedInput("u", u, "own"), exchangedInput("z", z, "own"), exchangedOutput("y", u)],
       ]),
       ...projection.bindings,
     ],

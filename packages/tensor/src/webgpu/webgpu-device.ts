@@ -436,7 +436,10 @@ export class WebGpuDevice implements Device {
   }
 
   #dispatch(pass: GPUComputePassEncoder, step: Step, tokens: number): void {
-    if (step.chain) this.#unreadArenas.add(step.chain.arena);
+    if (step.chain) {
+      if (tokens !== 1) throw new KernelError(step.kernel, `a program with outputs runs one token, not ${tokens}`);
+      this.#unreadArenas.add(step.chain.arena);
+    }
     if (step.last.tokens !== tokens) {
       const workgroups = step.workgroups(tokens);
       // Beyond the limit a dispatch fails later and leaves zeros; say so now, and say which.

@@ -28,7 +28,7 @@ const reads = (name: string, tensor: Tensor): Binding => ({
   tensor,
   access: "read",
   type: "f32",
-  exchanged: true,
+  exchanged: "all",
 });
 const makes = (name: string, tensor: Tensor): Binding => ({ ...reads(name, tensor), access: "read_write" });
 const plain = (name: string, tensor: Tensor, access: Binding["access"] = "read"): Binding => ({
@@ -59,7 +59,7 @@ test("calls that hand each other something are a chain, each version in a place 
   );
   // x at 0, y at 4, the second x at 12; the second y, which nobody in the chain reads, in its tensor alone.
   expect(words).toEqual([[0], [0, 4], [6, 0, 12], [12, undefined]]);
-  expect(part?.plan?.links[3]?.places[1]).toMatchObject({ keep: { variable: 0, byteOffset: 0 } });
+  expect(part?.plan?.links[3]?.places[1]).toMatchObject({ keep: { variable: 0, element: 0 } });
   expect(part?.plan?.variables).toMatchObject([{ type: "array<u32>", access: "read_write" }]);
 });
 
@@ -139,6 +139,40 @@ test("links of equal code share a function, and all share workgroup memory", () 
   // The functions of the links, and where w is for each: in elements.
   const rowOf = (tile: number) => Number(tiles[2 + 2 * tile]) * 4;
   expect([0, 2, 6].map((tile) => rows[rowOf(tile) + 4])).toEqual([0, 64, 128]);
+});
+
+test("what is written anew before it is read is not kept", () => {
+  const [x, y] = [row(4), row(4)];
+  const [first, second] = [shader([reads("x", x), makes("y", y)]), shader([reads("y", y), makes("x", x)])];
+  const alone = shader([], { workgroupSize: 64 });
+  const [part] = planChains([first, second, alone, first, second], [x], LIMITS);
+  expect(part?.plan?.links[0]?.places[1]).toEqual({ kind: "arena", word: 0 });
+  expect(part?.plan?.links[1]?.places[1]).toMatchObject({ word: undefined, keep: { kind: "plain" } });
+});
+
+test("what is kept takes the place of what was there only when that has been read by all", () => {
+  const [x, y] = [row(4), row(4)];
+  const own = (name: string, tensor: Tensor): Binding => ({ ...reads(name, tensor), exchanged: "own" });
+  const first = shader([reads("x", x), makes("y", y)], { code: "// first" });
+  // Workgroups of the second wait for all of the first.
+  expect(parts([first, shader([reads("y", y), own("before", x), makes("x", x)])], [x])).toEqual([[0, 2, true]]);
+  const [left, right] = [columns(y, 0, 1), columns(y, 1, 4)];
+  const inParts = shader([reads("right", right), reads("left", left), own("before", x), makes("x", x)]);
+  expect(parts([first, inParts], [x])).toEqual([[0, 2, true]]);
+  // Here they do not.
+  expect(parts([first, shader([reads("right", right), own("before", x), makes("x", x)])], [x])).toEqual([
+    [0, 1, false],
+    [1, 2, false],
+  ]);
+  expect(parts([first, shader([own("y", y), own("before", x), makes("x", x)])], [x])).toEqual([
+    [0, 1, false],
+    [1, 2, false],
+  ]);
+  // A workgroup may write where another has still to read.
+  expect(parts([first, shader([reads("y", y), reads("before", x), makes("x", x)])], [x])).toEqual([
+    [0, 1, false],
+    [1, 2, false],
+  ]);
 });
 
 test("a function that would have to be there twice, for other buffers, begins another chain", () => {

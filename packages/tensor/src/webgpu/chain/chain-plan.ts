@@ -39,11 +39,11 @@ export interface ChainLimits {
   readonly maxWorkgroupByteLength: number;
 }
 
-/** A place in a variable of the chain, from `byteOffset` of its buffer on. */
+/** A place in a variable of the chain, from this element of it on. */
 export interface PlainPlace {
   readonly kind: "plain";
   readonly variable: number;
-  readonly byteOffset: number;
+  readonly element: number;
 }
 
 /** Where a link of a chain finds one of its bindings. */
@@ -75,6 +75,15 @@ export interface ChainPlan {
   readonly words: number;
   readonly tiles: number;
 }
+
+/** Bytes of an element of each type that a variable may have. */
+const ELEMENT_BYTE_LENGTH: Readonly<Record<string, number>> = {
+  "array<f32>": 4,
+  "array<u32>": 4,
+  "array<vec2<u32>>": 8,
+  "array<vec4<u32>>": 16,
+  "array<vec4<f32>>": 16,
+};
 
 interface Region {
   readonly buffer: GPUBuffer;
@@ -140,13 +149,17 @@ function planChain(
   let words = 0;
   let tiles = 0;
 
+  /** For each link, those of which every workgroup has ended before one of its own has all that it reads. */
+  const followed: Set<number>[] = [];
+  /** What links read that nobody in the chain has written before. */
+  const early: (Region & { link: number; isAll: boolean })[] = [];
   const variable = (tensor: Tensor, byteRange: { byteOffset: number }, type: string, access: Binding["access"]) => {
     const { buffer, offset } = placeOf(tensor, byteRange);
     let index = variables.findIndex((other) => other.buffer === buffer && other.type === type);
     if (index < 0) index = variables.push({ buffer, type, access }) - 1;
     const known = variables[index] as ChainVariable;
     if (access === "read_write") known.access = access;
-    return { kind: "plain" as const, variable: index, byteOffset: offset };
+    return { kind: "plain" as const, variable: index, element: offset / (ELEMENT_BYTE_LENGTH[type] ?? Number.NaN) };
   };
 
   const links: { shader: Shader; places: Place[] }[] = [];
@@ -161,16 +174,17 @@ function planChain(
     const link = links.length;
     const places: Place[] = [];
     const written: Version[] = [];
+    const readWhole = new Map<Version, Region[]>();
     for (const [index, binding] of shader.bindings.entries()) {
       const region = regionOf(binding);
-      const overlaps = (other: Region) =>
-        other.buffer === region.buffer && other.start < region.end && region.start < other.end;
+      const overlaps = (other: Region) => overlap(other, region);
       if (!binding.exchanged) {
         const isTouched =
           versions.some(overlaps) ||
           writes.some((other) => other.link !== link && overlaps(other)) ||
-          (binding.access === "read_write" && reads.some((other) => other.link !== link && overlaps(other)));
-        if (isTouched) return { extendable: false, kept: 0 };
+          (binding.access === "read_write" &&
+            [...reads, ...early].some((other) => other.link !== link && overlaps(other)));
+        if (isTouched || !(binding.type in ELEMENT_BYTE_LENGTH)) return { extendable: false, kept: 0 };
         (binding.access === "read" ? reads : writes).push({ ...region, link });
         const range = binding.part === "scales" ? binding.tensor.scales : binding.tensor.values;
         places.push(variable(binding.tensor, range ?? binding.tensor.values, binding.type, binding.access));
@@ -186,9 +200,15 @@ function planChain(
             setPlace(version, { kind: "arena", word: version.word });
           }
           places.push({ kind: "arena", word: version.word + (region.start - version.start) / 4 });
+          // What a single workgroup makes is there as a whole when any of it is waited for by all.
+          const isWhole = tileCount((links[version.link] as Link).shader) === 1;
+          const all = isWhole ? [version] : binding.exchanged === "all" ? [region] : [];
+          readWhole.set(version, [...(readWhole.get(version) ?? []), ...all]);
         } else {
+          if (writes.some((other) => other.link !== link && overlaps(other))) return { extendable: false, kept: 0 };
           const place = variable(binding.tensor, binding.tensor.values, "array<u32>", "read");
-          places.push({ ...place, byteOffset: place.byteOffset + binding.tensor.offset * 4 });
+          places.push({ ...place, element: place.element + binding.tensor.offset });
+          early.push({ ...region, link, isAll: binding.exchanged === "all" });
         }
       } else {
         if ([...reads, ...writes].some(overlaps)) return { extendable: false, kept: 0 };
@@ -208,25 +228,27 @@ function planChain(
     rowsByteLength += roundUp(4 * (4 + 2 * shader.bindings.length), 16);
     // What a link writes it does not read: that is of the link before.
     versions.push(...written);
+    const makers = [...readWhole].filter(([version, regions]) => covers(regions, version)).map(([{ link }]) => link);
+    followed.push(new Set(makers.flatMap((maker) => [maker, ...(followed[maker] ?? [])])));
     links.push({ shader, places });
-    const [x, y, z] = shader.workgroups(1);
-    tiles += x * y * z;
+    tiles += tileCount(shader);
   }
 
   // What others read after the chain goes to its tensor as well: the last version of it.
-  const later = [
-    ...outputs.map(tensorRegion),
-    ...shaders.slice(end).flatMap(({ bindings }) => bindings.filter(isReading).map(regionOf)),
-  ];
+  const later = shaders.slice(end);
   const kept = new Set<GPUBuffer>();
+  let isSafe = true;
   for (const [index, version] of versions.entries()) {
-    const same = (other: Region) =>
-      other.buffer === version.buffer && other.start < version.end && version.start < other.end;
-    if (versions.slice(index + 1).some(same) || !later.some(same)) continue;
+    const same = (other: Region) => overlap(other, version);
+    if (versions.slice(index + 1).some(same) || !isWanted(version, later, outputs)) continue;
     const keep = variable(version.tensor, version.tensor.values, "array<u32>", "read_write");
-    const byteOffset = keep.byteOffset + version.tensor.offset * 4;
-    setPlace(version, { kind: "arena", word: version.word, keep: { ...keep, byteOffset } });
+    const element = keep.element + version.tensor.offset;
+    setPlace(version, { kind: "arena", word: version.word, keep: { ...keep, element } });
     kept.add(version.buffer);
+    // It takes the place of what was there, so whoever reads that must have done so.
+    const isOver = ({ link, isAll }: { link: number; isAll: boolean }) =>
+      followed[version.link]?.has(link) || (link === version.link && !isAll);
+    isSafe &&= early.every((read) => !same(read) || isOver(read));
   }
 
   if (tiles > limits.maxWorkgroups) return { extendable: false, kept: 0 };
@@ -235,6 +257,7 @@ function planChain(
     (one) => one.access === "read_write" && variables.some((other) => other !== one && other.buffer === one.buffer),
   );
   const fits =
+    isSafe &&
     !isBoundTwice &&
     workgroupByteLength(shaders.slice(start, end)) <= limits.maxWorkgroupByteLength &&
     rowsByteLength <= ROWS_BYTE_LENGTH &&
@@ -244,9 +267,39 @@ function planChain(
   return { extendable: true, ...(fits && { plan }), kept: kept.size };
 }
 
+/** Whether one of these calls, or who reads the outputs, may read a region before it is written anew. */
+function isWanted(region: Region, later: readonly Shader[], outputs: readonly Tensor[]): boolean {
+  for (const { bindings } of later) {
+    if (bindings.some((binding) => isReading(binding) && overlap(regionOf(binding), region))) return true;
+    const isWrittenAnew = bindings.some((binding) => {
+      const other = regionOf(binding);
+      return !isReading(binding) && overlap(other, region) && covers([other], region);
+    });
+    if (isWrittenAnew) return false;
+  }
+  return outputs.some((output) => overlap(tensorRegion(output), region));
+}
+
+function overlap(a: Region, b: Region): boolean {
+  return a.buffer === b.buffer && a.start < b.end && b.start < a.end;
+}
+
 /** Whether a shader may read what was there before; what is exchanged has a binding for that of its own. */
 function isReading({ exchanged, access }: Binding): boolean {
   return !(exchanged && access === "read_write");
+}
+
+function tileCount(shader: Shader): number {
+  const [x, y, z] = shader.workgroups(1);
+  return x * y * z;
+}
+
+/** Whether these regions of one buffer together have all bytes of another. */
+function covers(regions: readonly Region[], { start, end }: Region): boolean {
+  let at = start;
+  for (const region of regions.toSorted((a, b) => a.start - b.start))
+    if (region.start <= at) at = Math.max(at, region.end);
+  return at >= end;
 }
 
 /** The bytes that a binding may touch; of an exchanged one, those of its one row. */

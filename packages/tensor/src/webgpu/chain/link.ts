@@ -34,15 +34,6 @@ export const GAVE_UP_WORD = 1;
 /** Words of the tiles' table ahead of the tiles: how many there are, words of half an arena. */
 const HEADER_WORDS = 2;
 
-/** Bytes of an element of each type that a variable may have. */
-const TYPE_BYTE_LENGTH: Readonly<Record<string, number>> = {
-  "array<f32>": 4,
-  "array<u32>": 4,
-  "array<vec2<u32>>": 8,
-  "array<vec4<u32>>": 16,
-  "array<vec4<f32>>": 16,
-};
-
 /** A chain's shader, but for its bindings: 0 are the rows, 1 the tiles, 2 the arena, then the plan's variables in order. */
 export interface LinkedChain {
   readonly code: string;
@@ -79,7 +70,7 @@ export function linkChain({ workgroupSize, links, variables, words, tiles }: Cha
       functions.set(key, index);
       bodies.push(functionOf(body, index, memory));
     }
-    linkRows.push([index, ...link.shader.workgroups(1), ...rowWords(link, variables)]);
+    linkRows.push([index, ...link.shader.workgroups(1), ...rowWords(link)]);
   }
 
   const rows = new Uint32Array(ROWS_BYTE_LENGTH / 4);
@@ -217,17 +208,9 @@ fn link_${index}(chain_row: u32, workgroup_id: vec3<u32>, num_workgroups: vec3<u
 }
 
 /** What a link's private variables are, in the order of its body's words. */
-function rowWords({ shader, places }: Link, variables: ChainPlan["variables"]): number[] {
-  return shader.bindings.flatMap(({ type, exchanged, access }, i) => {
-    const place = places[i] as Place;
-    const elementByteLength = (variable: number) => {
-      const length = TYPE_BYTE_LENGTH[variables[variable]?.type ?? ""];
-      if (length === undefined) throw new Error(`a chain has no buffers of ${variables[variable]?.type ?? type}`);
-      return length;
-    };
-    const element = (plain: PlainPlace) => plain.byteOffset / elementByteLength(plain.variable);
-    if (place.kind === "plain") return [element(place)];
-    const keep = exchanged && access === "read_write" ? place.keep : undefined;
-    return [...(place.word === undefined ? [] : [place.word]), ...(keep ? [element(keep)] : [])];
+function rowWords({ places }: Link): number[] {
+  return places.flatMap((place) => {
+    if (place.kind === "plain") return [place.element];
+    return [...(place.word === undefined ? [] : [place.word]), ...(place.keep ? [place.keep.element] : [])];
   });
 }
