@@ -113,22 +113,50 @@ export function planChains(
   limits: ChainLimits,
 ): { readonly start: number; readonly end: number; readonly plan?: ChainPlan }[] {
   const parts = [];
+  // Codes are long, and compared again and again.
+  const codes = new Map<string, number>();
+  const calls = shaders.map((shader) => {
+    const text = `${shader.code}\n${shader.main}`;
+    const code = codes.get(text) ?? codes.size;
+    codes.set(text, code);
+    return { shader, code, regions: shader.bindings.map(regionOf) };
+  });
   for (let start = 0; start < shaders.length; ) {
-    let best: { end: number; plan: ChainPlan; kept: number } | undefined;
-    for (let end = start + 1; end <= shaders.length; end++) {
-      const found = planChain(shaders, start, end, outputs, limits);
-      if (!found.extendable) break;
-      // A cut where much is kept costs buffers and time: rather a little earlier, between two layers.
-      const isLast = shaders[end]?.workgroupSize !== limits.workgroupSize;
-      const isBetter = !best || isLast || found.kept <= best.kept || end > best.end + MAX_LOST_CALLS;
-      if (found.plan && isBetter) best = { end, plan: found.plan, kept: found.kept };
-    }
-    const isChain = best !== undefined && best.end > start + 1;
-    const end = isChain && best ? best.end : start + 1;
-    parts.push({ start, end, ...(isChain && best && { plan: best.plan }) });
-    start = end;
+    const other = shaders.findIndex((shader, i) => i >= start && shader.workgroupSize !== limits.workgroupSize);
+    const last = other < 0 ? shaders.length : other;
+    const plan = (end: number) => planChain(calls, start, end, outputs, limits);
+    // All that may be in it, or else as much as fits.
+    const whole = last > start + 1 ? plan(last).plan : undefined;
+    const found = whole ? { end: last, plan: whole } : longestChain(start, last, plan);
+    parts.push({ start, ...(found ?? { end: start + 1 }) });
+    start = found?.end ?? start + 1;
   }
   return parts;
+}
+
+/** The longest chain of two calls or more; but rather a little shorter where fewer tensors are kept, between two layers. */
+function longestChain(
+  start: number,
+  last: number,
+  plan: (end: number) => ReturnType<typeof planChain>,
+): { end: number; plan: ChainPlan } | undefined {
+  let best: { end: number; plan: ChainPlan; kept: number } | undefined;
+  for (let end = start + 1; end <= last; end++) {
+    const found = plan(end);
+    if (!found.extendable) break;
+    const isBetter = !best || found.kept <= best.kept || end > best.end + MAX_LOST_CALLS;
+    if (found.plan && isBetter) best = { end, plan: found.plan, kept: found.kept };
+  }
+  return best && best.end > start + 1 ? { end: best.end, plan: best.plan } : undefined;
+}
+
+/** A call, and what is asked of it again and again. */
+interface Call {
+  readonly shader: Shader;
+  /** The same number for the same code. */
+  readonly code: number;
+  /** Of each binding. */
+  readonly regions: readonly Region[];
 }
 
 /** So many calls less a chain may have to keep fewer tensors: the calls of two layers. */
@@ -136,7 +164,7 @@ const MAX_LOST_CALLS = 8;
 
 /** Plans the calls from `start` to `end`; they are not extendable where no chain can hold them, whatever follows. */
 function planChain(
-  shaders: readonly Shader[],
+  calls: readonly Call[],
   start: number,
   end: number,
   outputs: readonly Tensor[],
@@ -167,16 +195,16 @@ function planChain(
     (links[link] as { places: Place[] }).places[binding] = place;
   };
   /** By a shader's code, in which variables it is linked. */
-  const linkedIn = new Map<string, string>();
+  const linkedIn = new Map<number, string>();
   let rowsByteLength = 0;
-  for (const shader of shaders.slice(start, end)) {
+  for (const { shader, code, regions } of calls.slice(start, end)) {
     if (shader.workgroupSize !== limits.workgroupSize) return { extendable: false, kept: 0 };
     const link = links.length;
     const places: Place[] = [];
     const written: Version[] = [];
     const readWhole = new Map<Version, Region[]>();
     for (const [index, binding] of shader.bindings.entries()) {
-      const region = regionOf(binding);
+      const region = regions[index] as Region;
       const overlaps = (other: Region) => overlap(other, region);
       if (!binding.exchanged) {
         const isTouched =
@@ -217,7 +245,6 @@ function planChain(
       }
     }
     // In other variables a function would have to be there twice. Rather another chain, which may be of the same code.
-    const code = `${shader.code}\n${shader.main}`;
     const isPlain = ({ exchanged }: Binding) => !exchanged;
     const used = shader.bindings.flatMap((binding, i) =>
       isPlain(binding) ? [(places[i] as PlainPlace).variable] : [],
@@ -235,7 +262,7 @@ function planChain(
   }
 
   // What others read after the chain goes to its tensor as well: the last version of it.
-  const later = shaders.slice(end);
+  const later = calls.slice(end);
   const kept = new Set<GPUBuffer>();
   let isSafe = true;
   for (const [index, version] of versions.entries()) {
@@ -259,7 +286,7 @@ function planChain(
   const fits =
     isSafe &&
     !isBoundTwice &&
-    workgroupByteLength(shaders.slice(start, end)) <= limits.maxWorkgroupByteLength &&
+    workgroupByteLength(calls.slice(start, end).map(({ shader }) => shader)) <= limits.maxWorkgroupByteLength &&
     rowsByteLength <= ROWS_BYTE_LENGTH &&
     variables.length + OWN_BUFFERS <= limits.maxStorageBuffers &&
     variables.every(({ buffer }) => buffer.size <= limits.maxBindingByteLength);
@@ -268,13 +295,14 @@ function planChain(
 }
 
 /** Whether one of these calls, or who reads the outputs, may read a region before it is written anew. */
-function isWanted(region: Region, later: readonly Shader[], outputs: readonly Tensor[]): boolean {
-  for (const { bindings } of later) {
-    if (bindings.some((binding) => isReading(binding) && overlap(regionOf(binding), region))) return true;
-    const isWrittenAnew = bindings.some((binding) => {
-      const other = regionOf(binding);
-      return !isReading(binding) && overlap(other, region) && covers([other], region);
+function isWanted(region: Region, later: readonly Call[], outputs: readonly Tensor[]): boolean {
+  for (const { shader, regions } of later) {
+    const touching = shader.bindings.flatMap((binding, i) => {
+      const own = regions[i] as Region;
+      return overlap(own, region) ? [{ binding, own }] : [];
     });
+    if (touching.some(({ binding }) => isReading(binding))) return true;
+    const isWrittenAnew = touching.some(({ own }) => covers([own], region));
     if (isWrittenAnew) return false;
   }
   return outputs.some((output) => overlap(tensorRegion(output), region));

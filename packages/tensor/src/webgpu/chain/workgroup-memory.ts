@@ -63,7 +63,7 @@ export class WorkgroupMemory {
 /** Bytes of workgroup memory that these shaders take together. */
 export function workgroupByteLength(shaders: readonly Shader[]): number {
   const memory = new WorkgroupMemory();
-  for (const { code } of shaders) memory.share(code);
+  for (const code of new Set(shaders.map((shader) => shader.code))) memory.share(code);
   // Beside them a chain has the ticket that it has drawn.
   return memory.byteLength + 16;
 }
