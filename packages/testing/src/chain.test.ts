@@ -131,5 +131,10 @@ describe.each(chains)("on $label", ({ open }) => {
     expect(String(failure)).toContain("has not let all workgroups of a chain go on");
     prepared.dispose();
     expect([...(await device.read(x))]).toEqual([0, 0, 0]);
+    // Without chains, from now on.
+    const again = await device.prepare(recordSums([x, between, out], [out]));
+    expect(again.dispatchCount).toBe(2);
+    await device.run([again]);
+    expect([...(await device.read(out))]).toEqual([3, 4, 5]);
   }, 60_000);
 });

@@ -73,7 +73,13 @@ export async function createForward(inputs: ForwardInputs, capacity: number, ord
     );
   let layers: Promise<readonly PreparedProgram[]> | undefined;
   const layersOnce = () => {
-    layers ??= prepareLayers();
+    if (!layers) {
+      layers = prepareLayers();
+      // What failed for a passing reason may be tried again.
+      layers.catch(() => {
+        layers = undefined;
+      });
+    }
     return layers;
   };
   const last = await createHead(inputs, residual, {

@@ -95,8 +95,8 @@ export class WebGpuDevice implements Device {
   readonly #traits: AdapterTraits;
   /** Arenas of chains that have run since something was read. */
   readonly #unreadArenas = new Set<GPUBuffer>();
-  /** Threads of a workgroup of chains, where there are chains. */
-  readonly #chainWorkgroupSize: number | undefined;
+  /** Threads of a workgroup of chains, where there are chains, and as long as none has failed. */
+  #chainWorkgroupSize: number | undefined;
   readonly #run: GPUBuffer;
   #runTokens = -1;
   #allocatedByteLength = 0;
@@ -251,7 +251,10 @@ export class WebGpuDevice implements Device {
         const bytes = all.slice(0, byteLength);
         const gaveUp = new Uint32Array(all, byteLength).some((flag) => flag !== 0);
         staging.unmap();
-        if (gaveUp) throw new DeviceError(`${this.name} ${GAVE_UP}`);
+        if (gaveUp) {
+          this.#chainWorkgroupSize = undefined;
+          throw new DeviceError(`${this.name} ${GAVE_UP}`);
+        }
         this.#returnStaging(staging);
         return bytes;
       } catch (error) {
@@ -628,7 +631,8 @@ export async function createWebGpuDevice(found?: FoundAdapter): Promise<WebGpuDe
 
 /** What is said of a device where a wait of a chain has been given up. */
 const GAVE_UP =
-  "has not let all workgroups of a chain go on, so what it computed is wrong; make the device with chains: false";
+  "has not let all workgroups of a chain go on, so what it computed is wrong; prepare the program again, or load the model again: " +
+  "there will be no more chains on this device";
 
 /** Lanes of every subgroup, or 0 where there are none or their number varies. */
 function subgroupSizeOf({ features, adapterInfo }: GPUDevice): number {
