@@ -97,16 +97,26 @@ async function runCase<O extends Operands, P>(
   return results;
 }
 
-/** What a kernel reads in a chain of what other calls make. */
+/** Buffers that a chain binds besides those of its calls. */
+const CHAIN_BUFFERS = 2;
+
+/**
+ * What a kernel reads in a chain of what other calls make. Nothing where a device has not the buffers for a chain of tensors that
+ * all have one of their own, as here: then the kernel runs alone.
+ */
 function handedOver<O extends Operands, P>(kernel: Kernel<O, P>, operands: O, params: P): Tensor[] {
   const traits = {
     ...{ software: false, subgroupSize: 4, packedDot: true, chained: true },
     ...{ maxWorkgroupSize: 256, maxWorkgroupByteLength: 32768 },
   };
-  return kernel
-    .shader(operands, params, traits)
-    .bindings.filter(({ exchanged, access }) => exchanged && access === "read")
-    .map(({ tensor }) => tensor);
+  const { bindings } = kernel.shader(operands, params, traits);
+  const variables = new Map<string, Tensor>();
+  for (const { name, tensor, exchanged } of bindings) {
+    const same = [...variables.values()].some(({ storage }) => exchanged && storage === tensor.storage);
+    if (!same) variables.set(name, tensor);
+  }
+  if (variables.size + CHAIN_BUFFERS > Math.max(...bindings.map(({ tensor }) => tensor.storage.maxOperands))) return [];
+  return bindings.filter(({ exchanged, access }) => exchanged && access === "read").map(({ tensor }) => tensor);
 }
 
 /** Makes a view all of its storage, so that what lies beside a view is compared as well. */
