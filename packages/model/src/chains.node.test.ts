@@ -4,7 +4,7 @@
  */
 
 import { type Tensor, WebGpuDevice } from "@blackmamba/tensor";
-import { expectClose, rowArgmax, testDevicesWithChains } from "@blackmamba/testing";
+import { expectClose, rowArgmax, testChainDevices } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
 import { BlackMamba } from "./blackmamba.ts";
 import { GOLDEN_NAMES, GoldenValues, goldenParts } from "./testing/golden.ts";
@@ -12,7 +12,7 @@ import { GOLDEN_NAMES, GoldenValues, goldenParts } from "./testing/golden.ts";
 /** Tokens that are decoded one at a time, after a prompt of eight. */
 const STEPS = 8;
 
-describe.each(testDevicesWithChains().filter(({ chains }) => chains))("on $label", ({ open }) => {
+describe.each(testChainDevices())("on $label", ({ open }) => {
   test.each(GOLDEN_NAMES)("%s is decoded as the reference does", async (name) => {
     const golden = await GoldenValues.read(name);
     const ids = await golden.ids();

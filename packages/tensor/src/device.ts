@@ -123,8 +123,8 @@ export interface Device extends TensorAllocator {
   run(programs: readonly PreparedProgram[], options?: RunOptions): Promise<void>;
 
   /**
-   * Runs programs once and times each kernel call, or what runs as one, by itself: on a GPU from the start of its first thread to the end of its
-   * last, without what lies between two calls.
+   * Runs programs once and times each kernel call, or what runs as one, by itself: on a GPU from the start of its first thread to
+   * the end of its last, without what lies between two calls.
    *
    * @throws DeviceError where the adapter cannot take the time of what it does
    */

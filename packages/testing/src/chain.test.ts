@@ -5,7 +5,7 @@
  */
 import { columns, type Device, DeviceError, defineKernel, f32, Program, type Tensor } from "@blackmamba/tensor";
 import { describe, expect, test } from "vitest";
-import { testDevicesWithChains } from "./devices.ts";
+import { testChainDevices } from "./devices.ts";
 
 /** out[i] = Σ x + i, of rows of one length: each tile waits for all of x. */
 const spreadSum = defineKernel<{ readonly out: Tensor; readonly x: Tensor }, { readonly forgetful?: boolean }>({
@@ -60,9 +60,7 @@ function recordSums(tensors: readonly Tensor[], outputs: readonly Tensor[] | und
   return program;
 }
 
-const chains = testDevicesWithChains().filter((device) => device.chains);
-
-describe.each(chains)("on $label", ({ open }) => {
+describe.each(testChainDevices())("on $label", ({ open }) => {
   const row = (device: Device, width: number) => device.createTensor("f32", [1, width], "row");
 
   test("a chain of more workgroups than are done at once gives what single calls give, run after run", async () => {

@@ -27,11 +27,11 @@ export function testDevices(): TestDevice[] {
   }));
 }
 
-/** As {@link testDevices}, and WebGPU once more with the shaders that hardware GPUs get, which run as chains. */
-export function testDevicesWithChains(): TestDevice[] {
-  const devices = testDevices();
-  const webgpu = devices.find(({ label }) => label === "webgpu");
-  return webgpu ? [...devices, hardwareVariant(webgpu, "chains", { subgroups: true, chains: true })] : devices;
+/** WebGPU alone, where there is any, with the shaders that hardware GPUs get, which run as chains. */
+export function testChainDevices(): TestDevice[] {
+  return testDevices()
+    .filter(({ label }) => label === "webgpu")
+    .map((webgpu) => hardwareVariant(webgpu, "chains", { subgroups: true, chains: true }));
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-export { type TestDevice, testDevices, testDevicesWithChains, testDeviceVariants } from "./devices.ts";
+export { type TestDevice, testChainDevices, testDevices, testDeviceVariants } from "./devices.ts";
 export { readFixture, readJsonFixture, readRepositoryFile } from "./fixtures.ts";
 export { type KernelCase, type TensorMaker, testKernel } from "./kernel-test.ts";
 export { expectClose, randomNumbers, relativeError, rowArgmax } from "./numbers.ts";

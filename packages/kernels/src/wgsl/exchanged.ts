@@ -34,7 +34,7 @@ export function awaitVectors(vectors: readonly AwaitedVector[], workgroupSize: n
       const isSure = (turn + 1) * workgroupSize <= length;
       return {
         bits: `${name}_${turn}`,
-        load: `${name}_bits(${isSure ? index : `min${index.replace(")", `, ${length - 1}u)`)}`})`,
+        load: `${name}_bits(${isSure ? index : `min(${index}, ${length - 1}u)`})`,
         store: `${isSure ? "" : `if (${index} < ${length}u) `}{ ${store(index, `bitcast<f32>(${name}_${turn})`)} }`,
       };
     }),

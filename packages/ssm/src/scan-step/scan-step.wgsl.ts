@@ -29,8 +29,8 @@ export function scanStepShader(operands: ScanStepOperands, _: unknown, traits: A
   const channels = workgroupSize / lanes;
   const addUp = laneSum(traits, { lanes, workgroupSize, type: "f32" });
   const projection = loader("dt_proj", dtProj);
-  const own_weights = { dt_bias: dtBias, A, D, state };
-  const plain = chained ? undefined : buffers({ u, z, low: lowRank, B, C, ...own_weights }, ["u", "state"]);
+  const ownWeights = { dt_bias: dtBias, A, D, state };
+  const plain = chained ? undefined : buffers({ u, z, low: lowRank, B, C, ...ownWeights }, ["u", "state"]);
   /** What calls of a chain hand each other for all channels. */
   const shared = [
     { name: "low", tensor: lowRank },
@@ -61,7 +61,7 @@ export function scanStepShader(operands: ScanStepOperands, _: unknown, traits: A
   return {
     bindings: [
       ...(plain?.bindings ?? [
-        ...buffers(own_weights, ["state"]).bindings,
+        ...buffers(ownWeights, ["state"]).bindings,
         ...shared.map(({ name, tensor }) => exchangedInput(name, tensor)),
         ...[exchangedInput("u", u, "own"), exchangedInput("z", z, "own"), exchangedOutput("y", u)],
       ]),

@@ -500,6 +500,8 @@ export class WebGpuDevice implements Device {
   async #prepareChain(label: string, plan: ChainPlan): Promise<Step> {
     const kernel = `${label}, ${plan.links.length} calls`;
     const linked = linkChain(plan);
+    const accesses = ["read", "read_write", ...plan.variables.map(({ access }) => access)] as const;
+    const { pipeline, layout } = await this.#pipelines.compile(kernel, linked.code, accesses);
     const { UNIFORM, STORAGE, COPY_SRC, COPY_DST } = GPUBufferUsage;
     const filled = (label: string, words: Uint32Array<ArrayBuffer>, usage: GPUBufferUsageFlags) => {
       const buffer = this.gpu.createBuffer({ label, size: words.byteLength, usage: usage | COPY_DST });
@@ -509,8 +511,6 @@ export class WebGpuDevice implements Device {
     };
     const arena = filled("chain arena", linked.arena, STORAGE | COPY_SRC);
     const own = [filled("chain rows", linked.rows, UNIFORM), filled("chain tiles", linked.tiles, STORAGE), arena];
-    const accesses = ["read", "read_write", ...plan.variables.map(({ access }) => access)] as const;
-    const { pipeline, layout } = await this.#pipelines.compile(kernel, linked.code, accesses);
     const buffers = [...own, ...plan.variables.map(({ buffer }) => buffer)];
     const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
     const bindGroup = await this.#createBindGroup(kernel, { layout, entries });
