@@ -7,7 +7,7 @@ export { expectOperand, WEIGHT_DTYPES } from "./check.ts";
 export { spread, WORKGROUP_INDEX } from "./dispatch.ts";
 export { type EmbeddingOperands, type EmbeddingParams, embedding, recordEmbedding } from "./embedding/embedding.ts";
 export { hostMatrix } from "./host-matrix.ts";
-export { type LinearOperands, type LinearParams, linear, recordLinear } from "./linear/linear.ts";
+export { type LinearOperands, type LinearParams, linear, MAX_UNGROUPED_TOKENS, recordLinear } from "./linear/linear.ts";
 export { erf, gelu, sigmoid, silu, softplus } from "./math.ts";
 export { type NormOperands, type NormParams, norm } from "./norm/norm.ts";
 export { NAN_FLAG } from "./sample/pick/no-id.ts";
@@ -24,11 +24,11 @@ export {
 } from "./sample/sample.ts";
 export { encodeSettings, type SampleSettings } from "./sample/settings.ts";
 export {
-  MAX_MAT_VEC_TOKENS,
+  MAX_FEW_TOKENS,
   MAX_SMALL_ROWS,
   MAX_WHOLE_VECTOR,
   type MatVecShape,
-  matVecTokens,
+  type MatVecsShape,
   scanLanes,
 } from "./tuning.ts";
 export { addressOf, strideOf } from "./wasm/module.ts";
@@ -42,5 +42,7 @@ export {
   type MatVecPlan,
   matVec,
 } from "./wgsl/mat-vec.ts";
+export { type MatVecs, type MatVecsPlan, matVecs } from "./wgsl/mat-vecs.ts";
 export { GELU, SIGMOID, SILU, SOFTPLUS, TWICE_ARTANH } from "./wgsl/math.ts";
-export type { FoldedNorm } from "./wgsl/staged-vector.ts";
+export { type FoldedNorm, type StagedVectorPlan, stagedVector } from "./wgsl/staged-vector.ts";
+export type { Vector } from "./wgsl/vector.ts";

@@ -4,7 +4,7 @@
  *
  * Not here: names of tensors in checkpoints.
  */
-import { type LinearOperands, MAX_WHOLE_VECTOR, norm, recordLinear } from "@blackmamba/kernels";
+import { type LinearOperands, MAX_UNGROUPED_TOKENS, MAX_WHOLE_VECTOR, norm, recordLinear } from "@blackmamba/kernels";
 import {
   columns,
   type Program,
@@ -16,6 +16,7 @@ import {
 } from "@blackmamba/tensor";
 import { expertUp, MAX_EXPERTS } from "./expert-up/expert-up.ts";
 import { group } from "./group/group.ts";
+import { canNormRoute, normRoute } from "./norm-route/norm-route.ts";
 import { type Gating, route } from "./route/route.ts";
 
 /** Sizes and kind of the experts. */
@@ -68,8 +69,8 @@ export interface RoutingScratch {
   readonly routes: Tensor;
   /** u32 [tokens] */
   readonly expert: Tensor;
-  /** u32 [experts + 1 + tokens] */
-  readonly groups: Tensor;
+  /** u32 [experts + 1 + tokens]; left out for a few tokens, which the matrices look through themselves */
+  readonly groups?: Tensor | undefined;
 }
 
 /** Allocates intermediate results for up to `tokens` tokens and `experts` experts; 1 stands for a plain MLP. */
@@ -96,7 +97,10 @@ function createRoutingScratch(allocator: TensorAllocator, experts: number, token
   return {
     routes: allocator.createTensor("f32", [tokens, experts + 1], "router.routes"),
     expert: allocator.createTensor("u32", [tokens], "router.expert"),
-    groups: allocator.createTensor("u32", [experts + 1 + tokens], "router.groups"),
+    groups:
+      tokens > MAX_UNGROUPED_TOKENS
+        ? allocator.createTensor("u32", [experts + 1 + tokens], "router.groups")
+        : undefined,
   };
 }
 
@@ -131,8 +135,7 @@ export function recordExpertsUp(program: Program, { gated }: ExpertSizes, operan
     }
     return;
   }
-  const input = normalised(program, operands);
-  const routed = recordRouting(program, operands, input);
+  const { input, routed } = recordRouting(program, operands);
   const activation = gated ? "gated-gelu" : "gelu";
   recordLinear(program, { out: activated, ...input, weights: up, bias: upBias, ...routed }, { activation, epsilon });
 }
@@ -163,29 +166,37 @@ function canRouteAndRaise({ residual, weights: { up, upBias, router } }: ExpertO
   return parts(up) + parts(upBias) + parts(router?.weight) + others <= up.storage.maxOperands;
 }
 
-/** The matrices' input: the residual stream with its norm, or what was normalised beforehand. */
-function normalised(
-  program: Program,
-  { residual, weights, scratch, epsilon }: ExpertOperands,
-): Pick<LinearOperands, "x" | "norm"> {
-  if (!scratch.normed) return { x: residual, norm: weights.norm };
-  program.call(norm, { out: scratch.normed, x: residual, weight: weights.norm }, { kind: "rms", epsilon });
-  return { x: scratch.normed };
-}
-
-/** Chooses each token's expert; returns what the next matrix has to know of it. */
+/** Chooses each token's expert; returns what the next matrix takes, the residual stream normalised, and what it has to know. */
 function recordRouting(
   program: Program,
-  { weights: { router }, scratch: { routing }, epsilon }: ExpertOperands,
-  input: Pick<LinearOperands, "x" | "norm">,
-): Pick<LinearOperands, "expert" | "groups"> {
-  if (!router) return {};
+  { residual, weights, scratch, epsilon }: ExpertOperands,
+): {
+  readonly input: Pick<LinearOperands, "x" | "norm">;
+  readonly routed: Pick<LinearOperands, "expert" | "groups">;
+} {
+  const { router } = weights;
+  const { normed, routing } = scratch;
+  const input = normed ? { x: normed } : { x: residual, norm: weights.norm };
+  const normalise = () => {
+    if (normed) program.call(norm, { out: normed, x: residual, weight: weights.norm }, { kind: "rms", epsilon });
+  };
+  if (!router) {
+    normalise();
+    return { input, routed: {} };
+  }
   if (!routing) throw new ShapeError("experts: a router needs scratch made for several experts, found scratch for one");
   const { routes, expert, groups } = routing;
-  const [tokens = 1, width = 1] = routes.shape;
-  const logits = columns(routes, 0, width - 1);
-  recordLinear(program, { out: logits, ...input, weights: router.weight, bias: router.bias }, { epsilon });
-  program.call(route, { expert, routes }, { gating: router.gating });
-  if (tokens > 1) program.call(group, { groups, expert }, { experts: width - 1 });
-  return { expert, groups };
+  const { gating, weight, bias: routerBias } = router;
+  const experts = (routes.shape[1] ?? 1) - 1;
+  if (normed && canNormRoute(residual.shape[1] ?? 1, experts)) {
+    const operands = { normed, expert, routes, x: residual, norm: weights.norm, router: weight, routerBias };
+    program.call(normRoute, operands, { gating, epsilon });
+  } else {
+    normalise();
+    const logits = columns(routes, 0, experts);
+    recordLinear(program, { out: logits, ...input, weights: weight, bias: routerBias }, { epsilon });
+    program.call(route, { expert, routes }, { gating });
+  }
+  if (groups) program.call(group, { groups, expert }, { experts });
+  return { input, routed: { expert, groups } };
 }

@@ -16,4 +16,5 @@ export {
   recordExpertsUp,
 } from "./experts.ts";
 export { type GroupOperands, group } from "./group/group.ts";
+export { type NormRouteOperands, type NormRouteParams, normRoute } from "./norm-route/norm-route.ts";
 export { type Gating, type RouteOperands, route } from "./route/route.ts";

@@ -1,9 +1,8 @@
 /**
- * `linear` for one token, or a few: every weight is read once, so bandwidth is all that counts. How rows are shared out:
+ * `linear` for one token: every weight is read once, so bandwidth is all that counts. How rows are shared out:
  * `wgsl/mat-vec.ts`.
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
-import { matVecTokens } from "../tuning.ts";
 import { matVec } from "../wgsl/mat-vec.ts";
 import { epilogue } from "./epilogue.wgsl.ts";
 import type { LinearOperands, LinearParams } from "./linear.ts";
@@ -12,12 +11,11 @@ import { tiles } from "./tiles.wgsl.ts";
 
 export function gemv(operands: LinearOperands, params: LinearParams, traits: AdapterTraits): Shader {
   const { x, weights, norm } = operands;
-  const { outputs, paired, experts } = linearSizes(operands);
-  const tileTokens = matVecTokens(operands.out.shape[0], experts, traits);
-  const tokenTiles = tiles(operands, params, tileTokens, traits);
+  const { outputs, paired } = linearSizes(operands);
+  const tokenTiles = tiles(operands, params, 1, traits);
   const product = matVec(
     { x, weights, norm: norm && { weight: norm, epsilon: params.epsilon ?? DEFAULT_EPSILON } },
-    { outputs, paired, tileTokens, tiles: tokenTiles.count },
+    { outputs, paired },
     traits,
   );
   const { bindings, code } = epilogue(operands, params, traits);

@@ -48,8 +48,8 @@ const sizes: Case[] = [
 /** Expert of each token: all of three experts, unevenly, one of them never. */
 const EXPERTS = [2, 0, 2, 2, 0, 2, 2];
 
-const grouped = (dtype: Dtype, tokens: number, inputs = 64): Case => ({
-  name: `${tokens} tokens, each with its expert, ${dtype}`,
+const grouped = (dtype: Dtype, tokens: number, inputs = 64, isGrouped = true): Case => ({
+  name: `${tokens} tokens, each with its expert, ${inputs} inputs, ${dtype}${isGrouped ? "" : ", not grouped"}`,
   operands: async (make) => {
     const expert = Array.from({ length: tokens }, (_, t) => EXPERTS[t % EXPERTS.length]);
     const starts = [0, 1, 2, 3].map((e) => expert.filter((own) => own < e).length);
@@ -60,7 +60,7 @@ const grouped = (dtype: Dtype, tokens: number, inputs = 64): Case => ({
       weights: await make.random([3, 70, inputs], { dtype }),
       bias: await make.random([3, 70]),
       expert: await make.of(expert, [tokens], "u32"),
-      groups: await make.of([...starts, ...order], [4 + tokens], "u32"),
+      groups: isGrouped ? await make.of([...starts, ...order], [4 + tokens], "u32") : undefined,
       scale: columns(await make.random([tokens, 5]), 3, 4),
     };
   },
@@ -84,13 +84,13 @@ const fused = (tokens: number, dtype: Dtype, inputs: number, activation: LinearP
   outputs: ["out"],
 });
 
-const gatedExperts = (tokens: number, dtype: Dtype): Case => ({
-  name: `${tokens} tokens, each with its gated expert, ${dtype}`,
+const gatedExperts = (tokens: number, dtype: Dtype, inputs = 64): Case => ({
+  name: `${tokens} tokens, each with its gated expert, ${inputs} inputs, ${dtype}`,
   operands: async (make) => {
-    const { expert, groups, x, bias } = await grouped(dtype, tokens).operands(make);
+    const { expert, groups, x, bias } = await grouped(dtype, tokens, inputs).operands(make);
     return {
       out: await make.poison([tokens, 35]),
-      weights: await make.random([3, 70, 64], { dtype, deviation: 0.2 }),
+      weights: await make.random([3, 70, inputs], { dtype, deviation: 0.2 }),
       ...{ expert, groups, x, bias },
     };
   },
@@ -151,6 +151,18 @@ testKernel(linear, [
   ]),
   ...[1, 7, 130].map((tokens) => gatedExperts(tokens, "bf16")),
   grouped("bf16", 9, 37),
+  ...(["f32", "f16", "bf16", "q8_0", "q4_0"] as const).map((dtype) => grouped(dtype, 33, 96, false)),
+  grouped("bf16", 2, 37, false),
+  // Vectors that do not fit into workgroup memory as a whole.
+  grouped("bf16", 64, 3072, false),
+  grouped("q8_0", 32, 3872, false),
+  dense(32, 2944, 70, "bf16"),
+  // So few inputs that lanes are no more than the smallest subgroups have, and hand over sums.
+  ...[7, 16, 30].map((inputs) => dense(9, inputs, 1100, "f32")),
+  dense(5, 32, 2500, "bf16"),
+  dense(3, 64, 600, "q8_0"),
+  gatedExperts(40, "f32", 16),
+  dense(8, 3872, 40, "q4_0"),
 ]);
 
 // The CPU device binds any size.
@@ -211,6 +223,25 @@ describe.each(gpus)("weights larger than one operand may be, on $label", ({ open
     await device.run([await device.prepare(program)], { tokens });
     expectClose(await device.read(split), await device.read(whole), 0);
   });
+});
+
+test("experts of more than a few tokens have to be grouped", () => {
+  const device = createCpuDevice();
+  const tensor = (...shape: number[]) => device.createTensor("f32", shape, "t");
+  const call = (tokens: number, groups?: number) => () =>
+    new Program("experts").call(
+      linear,
+      {
+        ...{ out: tensor(tokens, 4), x: tensor(tokens, 3), weights: tensor(2, 4, 3) },
+        expert: device.createTensor("u32", [tokens], "t"),
+        groups: groups === undefined ? undefined : device.createTensor("u32", [groups], "t"),
+      },
+      {},
+    );
+  expect(call(64)).not.toThrow();
+  expect(call(65)).toThrow("linear: operand groups: expected shape [at least 68], found none");
+  expect(call(65, 68)).not.toThrow();
+  expect(call(5, 7)).toThrow("linear: operand groups: expected shape [at least 8], found [7]");
 });
 
 test("operands that do not fit are refused by name", () => {

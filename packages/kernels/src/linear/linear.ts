@@ -2,14 +2,15 @@
  * out[t] (+)= scale[t] · activation( W[expert[t]] · RMSNorm(x[t]) + bias[expert[t]] )
  *
  * One operation serves every matrix of the model: dense layers (one matrix for all tokens) and experts (each token has its
- * own matrix out of a stack). For a few tokens it reads row by row (`gemv.wgsl.ts`), for many it is a matrix-matrix product
- * (`gemm.wgsl.ts`), in both over tokens grouped by expert. A call made for fewer tokens than a run has computes as many as it
+ * own matrix out of a stack). For one token it is a matrix-vector product (`gemv.wgsl.ts`), for many a matrix-matrix product (`gemm.wgsl.ts`)
+ * over tokens grouped by expert, and for a few something in between (`gemm-few.wgsl.ts`). A call made for fewer tokens than a run has computes as many as it
  * was made for: so one row of logits can follow a prompt's layers.
  */
 import { columns, defineKernel, type Program, rows, ShapeError, splitPoints, type Tensor } from "@blackmamba/tensor";
 import { expectOperand, WEIGHT_DTYPES } from "../check.ts";
-import { isMatVec, MAX_CHAINED_OUTPUTS, MAX_WHOLE_VECTOR } from "../tuning.ts";
+import { isFew, MAX_CHAINED_OUTPUTS, MAX_FEW_TOKENS, MAX_WHOLE_VECTOR } from "../tuning.ts";
 import { gemm } from "./gemm.wgsl.ts";
+import { gemmFew } from "./gemm-few.wgsl.ts";
 import { gemv } from "./gemv.wgsl.ts";
 import { linearCpu } from "./linear.cpu.ts";
 import { linearReference } from "./linear.reference.ts";
@@ -29,7 +30,7 @@ export type LinearOperands = {
   readonly bias?: Tensor | undefined;
   /** u32 [tokens]: each token's matrix; required with a stack of matrices */
   readonly expert?: Tensor | undefined;
-  /** u32 [experts + 1 + tokens]: tokens grouped by expert, as the kernel `group` makes it; required with a stack and several tokens */
+  /** u32 [experts + 1 + tokens]: tokens grouped by expert, as the kernel `group` makes it; required with a stack and over 64 tokens */
   readonly groups?: Tensor | undefined;
   /** f32 [tokens, 1], may be a view of a column: what each token's result is multiplied by */
   readonly scale?: Tensor | undefined;
@@ -52,6 +53,9 @@ export type LinearParams = {
    */
   readonly firstExpert?: number | undefined;
 };
+
+/** Up to so many tokens each workgroup finds those of its expert; more have to be grouped. */
+export const MAX_UNGROUPED_TOKENS = MAX_FEW_TOKENS;
 
 /** The kernel for weights that fit one operand of the device; {@link recordLinear} splits larger ones. */
 export const linear = defineKernel<LinearOperands, LinearParams>({
@@ -81,10 +85,11 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
         "linear: operand expert: a stack of matrices needs it, and a single matrix has no use for it",
       );
     }
-    if (expert && tokens > 1 && !(groups && groups.shape[0] > weights.shape[0] + tokens)) {
+    const isGrouped = groups && groups.shape[0] > weights.shape[0] + tokens;
+    if (expert && !isGrouped && (groups || tokens > MAX_UNGROUPED_TOKENS)) {
       const expected = `at least ${weights.shape[0] + 1 + tokens}`;
       throw new ShapeError(
-        `linear: operand groups: expected shape [${expected}], found [${groups?.shape ?? "nothing"}]`,
+        `linear: operand groups: expected shape [${expected}], found ${groups ? `[${groups.shape}]` : "none"}`,
       );
     }
   },
@@ -94,7 +99,8 @@ export const linear = defineKernel<LinearOperands, LinearParams>({
     // A part of a stack leaves tokens of other experts alone, and what calls hand each other has to be written.
     const isPart = params.firstExpert !== undefined;
     const chained = traits.chained && tokens === 1 && outputs <= MAX_CHAINED_OUTPUTS && !isPart;
-    return (isMatVec(tokens, outputs, traits) ? gemv : gemm)(operands, params, { ...traits, chained });
+    if (tokens === 1) return gemv(operands, params, { ...traits, chained });
+    return (isFew(tokens, outputs, traits) ? gemmFew : gemm)(operands, params, traits);
   },
 
   reference: linearReference,

@@ -113,6 +113,9 @@ export function linearWasm(
   const experts = weights.shape[0];
   const chosen = u32(expert);
   const grouped = groups && u32(groups);
+  // A few tokens come ungrouped.
+  const members = engine.workspace(1, grouped ? 0 : capacity).values;
+  const ownTokens = new Uint32Array(members.buffer, members.byteOffset, members.length);
   return (runTokens) => {
     const tokens = Math.min(runTokens, capacity);
     normalise?.(tokens);
@@ -121,7 +124,14 @@ export function linearWasm(
       if (matrix >= 0 && matrix < experts) multiply(matrix, 1, 0);
       return;
     }
-    if (!grouped || !groups) return;
+    if (!grouped) {
+      for (let matrix = 0; matrix < experts; matrix++) {
+        let count = 0;
+        for (let t = 0; t < tokens; t++) if (chosen[t] === firstExpert + matrix) ownTokens[count++] = t;
+        if (count > 0) multiply(matrix, count, members.byteOffset);
+      }
+      return;
+    }
     // groups has all experts of the layer, this stack perhaps only some of them.
     const total = groups.shape[0] - 1 - expert.shape[0];
     for (let matrix = 0; matrix < experts; matrix++) {

@@ -1,7 +1,7 @@
 /**
  * Which tokens a workgroup multiplies with which matrix: all with the one there is, or those of an expert. Tokens then come
  * grouped by expert, and workgroups walk the groups' sizes to find theirs, so that nothing has to be read back; there are a
- * few workgroups too many, at most one per expert.
+ * few workgroups too many, at most one per expert. A few tokens need not be grouped: workgroups look through all of them.
  */
 import type { AdapterTraits, Binding } from "@blackmamba/tensor";
 import { exchangedInput } from "../wgsl/exchanged.ts";
@@ -73,10 +73,38 @@ ${tokenAtItsPosition}`,
       count,
     };
   }
-  const starts = (groups?.shape[0] ?? 0) - capacity;
+  if (!groups) {
+    const perMatrix = Math.ceil(capacity / size);
+    const isOwn = `expert[t] == ${firstExpert}u + tile_matrix`;
+    return {
+      find,
+      bindings: [{ name: "expert", tensor: expert, access: "read", type: "array<u32>" }],
+      code: `${TILE_STRUCT}
+var<private> tile_matrix: u32;
+fn find_tile(index: u32) -> Tile {
+  tile_matrix = index / ${perMatrix}u;
+  var count = 0u;
+  for (var t = 0u; t < min(run.tokens, ${capacity}u); t++) { count += u32(${isOwn}); }
+  let start = index % ${perMatrix}u * ${size}u;
+  return Tile(start, min(start + ${size}u, count), tile_matrix);
+}
+fn token_at(position: u32) -> u32 {
+  var left = position;
+  for (var t = 0u; t < ${capacity}u; t++) {
+    if (${isOwn}) {
+      if (left == 0u) { return t; }
+      left--;
+    }
+  }
+  return 0u;
+}`,
+      count: () => perMatrix * experts,
+    };
+  }
+  const starts = groups.shape[0] - capacity;
   return {
     find,
-    bindings: groups ? [{ name: "groups", tensor: groups, access: "read", type: "array<u32>" }] : [],
+    bindings: [{ name: "groups", tensor: groups, access: "read", type: "array<u32>" }],
     code: `${TILE_STRUCT}
 fn find_tile(index: u32) -> Tile {
   var left = index;

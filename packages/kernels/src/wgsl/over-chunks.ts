@@ -9,8 +9,6 @@ export interface OverChunks {
   /** Lanes that share them, in turn; the shader's `lane` is which. */
   readonly lanes: number;
   readonly loadsPerChunk: number;
-  /** Whether every step is written out. */
-  readonly isUnrolled: boolean;
   /** Of the variable that is a chunk's index, or the start of it. */
   readonly name: string;
   /** Statements that load a chunk, into variables whose names end in `suffix`. */
@@ -26,7 +24,7 @@ const MAX_LOADS_IN_FLIGHT = 16;
 
 /** The statements: `begin` loads the first chunks, where anything may follow before `rest`. */
 export function overChunks(over: OverChunks): { begin: string; rest: string } {
-  const { count, lanes, loadsPerChunk, isUnrolled, name, load, multiply } = over;
+  const { count, lanes, loadsPerChunk, name, load, multiply } = over;
   const whole = Math.floor(count / lanes);
   const keep = count % lanes > 0 ? `f32(${whole * lanes}u + lane < ${count}u)` : undefined;
   const steps = Array.from({ length: whole + (keep ? 1 : 0) }, (_, i) => i);
@@ -35,21 +33,12 @@ export function overChunks(over: OverChunks): { begin: string; rest: string } {
     i === whole ? `min(${whole * lanes}u + lane, ${count - 1}u)` : `(lane + ${i * lanes}u)`;
   const loads = (i: number) => `let ${name}_${i} = ${chunk(i)}; ${load(`_${name}_${i}`, `${name}_${i}`)}`;
   const products = (i: number) => multiply(`_${name}_${i}`, `${name}_${i}`, i === whole ? keep : undefined);
-  if (lanes === 1 || !isUnrolled) {
-    const rest = keep
-      ? `{
-    ${loads(whole)}
-    ${products(whole)}
-  }`
-      : "";
-    return {
-      begin: "",
-      rest: `for (var ${name} = lane; ${name} < ${whole * lanes}u; ${name} += ${lanes}u) {
+  if (lanes === 1) {
+    const rest = `for (var ${name} = 0u; ${name} < ${count}u; ${name}++) {
     ${load("", name)}
     ${multiply("", name)}
-  }
-  ${rest}`,
-    };
+  }`;
+    return { begin: "", rest };
   }
   const batches = [];
   for (let step = 0; step < steps.length; step += atOnce) batches.push(steps.slice(step, step + atOnce));

@@ -7,7 +7,7 @@ import type { AdapterTraits, Tensor } from "@blackmamba/tensor";
 import { DIGITS } from "./digits.ts";
 import { awaitVectors, exchangedInput } from "./exchanged.ts";
 import { type Loader, loader } from "./load.ts";
-import type { Vectors } from "./vectors.ts";
+import type { Vector } from "./vector.ts";
 import { workgroupSums } from "./workgroup-sums.ts";
 
 /** RMSNorm of a vector: x / sqrt(mean(x²) + ε) · weight. */
@@ -19,7 +19,7 @@ export interface FoldedNorm {
 
 /** What is staged, and how. */
 export interface StagedVectorPlan {
-  /** f32 [tokens, inputs]: the row `token_0` is staged. */
+  /** f32 [tokens, inputs]: the row `vector_token` is staged. */
   readonly x: Tensor;
   readonly norm?: FoldedNorm | undefined;
   /** [rows, inputs]; see `MatVecOperands`. */
@@ -38,7 +38,7 @@ const MAX_UNROLLED_TURNS = 4;
  * Puts the vector into workgroup memory: quad i of chunk c at [i, c]. With a norm its `stage` declares `inverse`, the reciprocal
  * of the root mean square, and `small_0` and so on, the finished products with the rows of `small`.
  */
-export function stagedVector(plan: StagedVectorPlan, traits: AdapterTraits): Vectors {
+export function stagedVector(plan: StagedVectorPlan, traits: AdapterTraits): Vector {
   const { x, norm, small, elements, inDigits, workgroupSize } = plan;
   const inputs = x.shape[1] ?? 1;
   const isAwaited = traits.chained;
@@ -62,7 +62,7 @@ export function stagedVector(plan: StagedVectorPlan, traits: AdapterTraits): Vec
       norm ? `g${turn} = norm_weight4(0u, ${column});` : "",
       ...products.map((row) => `s${turn}_${row} = small4(${row}u, ${column});`),
     ].join(" ");
-  const loadVector = (turn: string, column: string) => `v${turn} = x4(token_0, ${column});`;
+  const loadVector = (turn: string, column: string) => `v${turn} = x4(vector_token, ${column});`;
   const declare = (turn: string) =>
     ["v", ...(norm ? ["g"] : [])].map((name) => `var ${name}${turn}: vec4<f32>;`).join(" ") +
     products.map((row) => ` var s${turn}_${row}: vec4<f32>;`).join("");
@@ -108,7 +108,7 @@ var<workgroup> staged: array<${inDigits ? "vec4<u32>" : "vec4<f32>"}, ${quads * 
   ${norm ? total.after : ""}
   ${norm ? `let inverse = 1.0 / sqrt(workgroup_total_0 / ${inputs}.0 + ${norm.epsilon});` : ""}
   ${products.map((row) => `let small_${row} = workgroup_total_${row + 1} * inverse;`).join(" ")}`,
-    quad: (_, i, chunk) => `staged[${i * stride}u + ${chunk}]`,
+    quad: (i, chunk) => `staged[${i * stride}u + ${chunk}]`,
     ...(inDigits && { dot: (word, quad) => `digit_dot(${word}, ${quad})` }),
   };
 }
@@ -136,7 +136,7 @@ fn x4(row: u32, column: u32) -> vec4<f32> {
 function scattered(
   x: Tensor,
   plan: { readonly chunks: number; readonly quads: number; readonly stride: number; readonly workgroupSize: number },
-): Vectors {
+): Vector {
   const { chunks, quads, stride, workgroupSize } = plan;
   const inputs = x.shape[1] ?? 1;
   const place = (index: string) =>
@@ -150,6 +150,6 @@ function scattered(
     stage: `${past.length > 0 ? `if (thread == 0u) { ${past.join(" ")} }` : ""}
   ${awaitVectors([{ name: "x", length: inputs, store }], workgroupSize)}
   workgroupBarrier();`,
-    quad: (_, i, chunk) => `staged[${i * stride}u + ${chunk}]`,
+    quad: (i, chunk) => `staged[${i * stride}u + ${chunk}]`,
   };
 }

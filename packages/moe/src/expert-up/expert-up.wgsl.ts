@@ -5,7 +5,7 @@
  */
 import { exchangedOutput, GELU, matVec, SIGMOID } from "@blackmamba/kernels";
 import type { AdapterTraits, Binding, Shader, Tensor } from "@blackmamba/tensor";
-import type { Gating } from "../route/route.ts";
+import { chooseExpert } from "../route/choose-expert.wgsl.ts";
 import type { ExpertUpOperands, ExpertUpParams } from "./expert-up.ts";
 
 export function expertUpShader(
@@ -70,14 +70,7 @@ ${product.code}`,
   ${each.map((e) => `let bias_${e} = router_bias[${e}];`).join(" ")}
   ${product.stage}
   ${each.map((e) => `let logit_${e} = small_${e} + bias_${e};`).join(" ")}
-  ${gates(gating, experts)}
-  // Gates are compared, not logits: two logits may share a gate once it is rounded, and then the first expert is taken.
-  var best = 0u;
-  var best_gate = gate_0;
-  ${each
-    .slice(1)
-    .map((e) => `if (gate_${e} > best_gate) { best = ${e}u; best_gate = gate_${e}; }`)
-    .join("\n  ")}
+  ${chooseExpert(gating, experts)}
   is_bound = best - ${firstExpert}u < ${bound}u;
   let matrix = select(0u, best - ${firstExpert}u, is_bound);
   ${product.begin}
@@ -89,15 +82,4 @@ ${product.code}`,
   ${product.rest}`,
     workgroups: product.workgroups,
   };
-}
-
-/** Declares `gate_0` and so on, of `logit_0` and so on. */
-function gates(gating: Gating, experts: number): string {
-  const each = Array.from({ length: experts }, (_, e) => e);
-  if (gating === "sigmoid") return each.map((e) => `let gate_${e} = sigmoid(logit_${e});`).join(" ");
-  const largest = each.slice(1).reduce((so, e) => `max(${so}, logit_${e})`, "logit_0");
-  return `let largest = ${largest};
-  ${each.map((e) => `let exp_${e} = exp(logit_${e} - largest);`).join(" ")}
-  let total = ${each.map((e) => `exp_${e}`).join(" + ")};
-  ${each.map((e) => `let gate_${e} = exp_${e} / total;`).join(" ")}`;
 }

@@ -2,7 +2,15 @@
  * A matrix-vector product whose lanes hold the rows d and inner + d together: what finishes a sum has a channel's input and
  * its gate, and steps that channel's convolution, whose inputs nobody else touches.
  */
-import { buffers, exchangedOutput, matVec, matVecTokens, SILU } from "@blackmamba/kernels";
+import {
+  buffers,
+  exchangedOutput,
+  type MatVecOperands,
+  type MatVecsPlan,
+  matVec,
+  matVecs,
+  SILU,
+} from "@blackmamba/kernels";
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import type { InProjStepOperands, InProjStepParams } from "./in-proj-step.ts";
 
@@ -16,12 +24,12 @@ export function inProjStepShader(
   const traits = { ...adapter, chained };
   const taps = conv.shape[1];
   const kept = taps - 1;
-  const tileTokens = matVecTokens(capacity, 1, traits);
-  const product = matVec(
-    { x, weights, norm: norm && { weight: norm, epsilon } },
-    { outputs: inner, paired: true, tileTokens, tiles: (tokens) => Math.ceil(Math.min(tokens, capacity) / tileTokens) },
-    traits,
-  );
+  const sizes = { outputs: inner, paired: true, capacity };
+  // On an emulated GPU vectors share nothing.
+  const product =
+    capacity === 1 || traits.software
+      ? single({ x, weights, norm: norm && { weight: norm, epsilon } }, sizes, traits)
+      : several({ x, weights }, sizes, traits);
   const { bindings, at } = buffers(
     {
       ...(!chained && { u, z }),
@@ -67,14 +75,44 @@ fn finish(prepared: Prepared, x_sum: f32, z_sum: f32, token: u32, matrix: u32, d
 }
 ${product.code}`,
     workgroupSize: product.workgroupSize,
-    main: `let matrix = 0u;
-  let start = workgroup_id.y * ${tileTokens}u;
-  let end = min(start + ${tileTokens}u, min(run.tokens, ${capacity}u));
-  if (start >= end) { return; }
-  let lane = thread % ${product.shape.lanes}u;
-  ${product.begin}
-  ${product.stage}
-  ${product.rest}`,
+    main: product.main,
     workgroups: product.workgroups,
+  };
+}
+
+type Product = Pick<Shader, "bindings" | "enables" | "code" | "workgroupSize" | "main" | "workgroups">;
+
+/** A workgroup's rows with one token. */
+function single(operands: MatVecOperands, sizes: MatVecsPlan, traits: AdapterTraits): Product {
+  const tiles = (tokens: number) => Math.min(tokens, sizes.capacity);
+  const { shape, begin, stage, rest, ...product } = matVec(operands, { ...sizes, tiles }, traits);
+  return {
+    ...product,
+    main: `let matrix = 0u;
+  let start = workgroup_id.y;
+  let end = start + 1u;
+  if (start >= min(run.tokens, ${sizes.capacity}u)) { return; }
+  let lane = thread % ${shape.lanes}u;
+  ${begin}
+  ${stage}
+  ${rest}`,
+  };
+}
+
+/** With a few. */
+function several(operands: MatVecOperands, sizes: MatVecsPlan, traits: AdapterTraits): Product {
+  const { shape, begin, tile, ...product } = matVecs(operands, sizes, traits);
+  return {
+    ...product,
+    main: `let matrix = 0u;
+  let lane = thread % ${shape.lanes}u;
+  ${begin}
+  // What is read of tokens that a run has not is not waited for, and multiplied in vain.
+  let last = ${sizes.capacity - 1}u;
+  let start = workgroup_id.y * ${shape.tokens}u;
+  let end = min(start + ${shape.tokens}u, min(run.tokens, ${sizes.capacity}u));
+  if (start >= end) { return; }
+  ${tile}`,
+    workgroups: (tokens) => product.workgroups(Math.ceil(Math.min(tokens, sizes.capacity) / shape.tokens)),
   };
 }

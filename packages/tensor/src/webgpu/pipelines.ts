@@ -41,6 +41,11 @@ export class PipelineCache {
     return pipeline;
   }
 
+  /** When nothing is being compiled any more: a process that ends before that can crash within a driver. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#pipelines.values());
+  }
+
   async #compile(kernel: string, code: string, accesses: readonly Binding["access"][]): Promise<Pipeline> {
     const device = this.#device;
     const max = device.limits.maxStorageBuffersPerShaderStage;

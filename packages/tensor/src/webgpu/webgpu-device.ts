@@ -460,6 +460,7 @@ export class WebGpuDevice implements Device {
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
+    await this.#pipelines.settled();
     for (const staging of this.#staging) staging.destroy();
     this.gpu.destroy();
     await this.lost;
