@@ -93,7 +93,7 @@ const OTHER_BYTE_LENGTH = 2560;
 /** The shape for these sizes on this adapter, which is no emulated one. */
 export function matVecsShape(sizes: MatVecsSizes, dtype: DType, traits: AdapterTraits): MatVecsShape {
   const { inputs, outputs, rowsPerOutput, capacity } = sizes;
-  const most = mostLanes(sizes);
+  const most = fewTile(sizes);
   const tokens = Math.min(most.tokens, 2 ** Math.ceil(Math.log2(Math.max(2, capacity))));
   const threads = MAT_VECS_WORKGROUP_SIZES.find((size) => size <= traits.maxWorkgroupSize) ?? 64;
   const byteLength = Math.min(MAX_STAGED_BYTE_LENGTH, traits.maxWorkgroupByteLength - 16 * threads - OTHER_BYTE_LENGTH);
@@ -120,7 +120,7 @@ export function matVecsShape(sizes: MatVecsSizes, dtype: DType, traits: AdapterT
  * The lanes to a row, the rows that these have, and the tokens. Each element of a vector serves all rows of a thread, each of the
  * weights all tokens; but with fewer rows more lanes have to share them, or there are too few workgroups.
  */
-function mostLanes({ inputs, outputs, rowsPerOutput, matrices }: MatVecsSizes): {
+function fewTile({ inputs, outputs, rowsPerOutput, matrices }: MatVecsSizes): {
   lanes: number;
   rows: number;
   tokens: number;

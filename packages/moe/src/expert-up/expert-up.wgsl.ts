@@ -5,7 +5,7 @@
  */
 import { exchangedOutput, GELU, matVec, SIGMOID } from "@blackmamba/kernels";
 import type { AdapterTraits, Binding, Shader, Tensor } from "@blackmamba/tensor";
-import { chooseExpert } from "../route/choose-expert.wgsl.ts";
+import { chooseExpert } from "../choose-expert.wgsl.ts";
 import type { ExpertUpOperands, ExpertUpParams } from "./expert-up.ts";
 
 export function expertUpShader(

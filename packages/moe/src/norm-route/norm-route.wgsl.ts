@@ -4,7 +4,7 @@
  */
 import { SIGMOID, spread, stagedVector, WORKGROUP_INDEX } from "@blackmamba/kernels";
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
-import { chooseExpert } from "../route/choose-expert.wgsl.ts";
+import { chooseExpert } from "../choose-expert.wgsl.ts";
 import type { NormRouteOperands, NormRouteParams } from "./norm-route.ts";
 
 /** Threads that share a token. */

@@ -1,7 +1,7 @@
 /**
  * WGSL that chooses an expert among a few, whose logits a thread has in variables of its own.
  */
-import type { Gating } from "./route.ts";
+import type { Gating } from "./route/route.ts";
 
 /**
  * Statements that declare `best: u32`, the chosen expert, and `best_gate: f32`, of `logit_0` and so on. They need `SIGMOID`.
