@@ -98,7 +98,7 @@ describe("files that are not there", () => {
     [
       "no weights",
       remove("pytorch_model.bin"),
-      ": the weights' file is missing: expected pytorch_model.bin or model.safetensors, found config.json, " +
+      ": the weights' file is missing: expected pytorch_model.bin or model.safetensors or model.safetensors.index.json or pytorch_model.bin.index.json, found config.json, " +
         "tokenizer.json; give the folder that holds the model's files",
     ],
     [

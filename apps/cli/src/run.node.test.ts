@@ -212,6 +212,9 @@ gating          sigmoid
 gated           true
 projectionBias  false
 linearBias      false
+layout          blackmamba
+finalNorm       layer
+tied            true
 
 layer  kind                  parameters   active   weights
     0  r     Mamba              433,000  433,000  460.0 kB

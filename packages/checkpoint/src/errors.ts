@@ -180,6 +180,13 @@ export class MissingTensorError extends CheckpointError {
   }
 }
 
+/** The files of a checkpoint in several, or their index, do not belong together. */
+export class ShardError extends CheckpointError {
+  constructor(source: string, message: string) {
+    super("ERR_CHECKPOINT_SHARD", source, message);
+  }
+}
+
 /** The safetensors header is malformed. */
 export class SafetensorsHeaderError extends CheckpointError {
   constructor(source: string, message: string, options?: ErrorOptions) {

@@ -32,6 +32,8 @@ export {
   type WriteSafetensorsOptions,
   writeSafetensors,
 } from "./safetensors/write-safetensors.ts";
+export { type OpenShardsOptions, openShards } from "./shards/open-shards.ts";
+export { parseShardIndex, type ShardIndex, shardFiles } from "./shards/shard-index.ts";
 export { type TensorInfo, tensorFromBytes, tensorFromChunks } from "./tensor-from.ts";
 export {
   PickledGlobal,

@@ -13,7 +13,7 @@ const STRANGERS: readonly (readonly [start: string, message: string])[] = [
   ["GGUF", "this is a GGUF file, which this function does not read; use the original checkpoint"],
   ["version https://git-lfs", "this is a git-lfs pointer in place of the file; fetch the file with: git lfs pull"],
   ["<", "this is a web page in place of the file, perhaps of a failed download; download it again"],
-  ["{", "this is JSON, perhaps an index or a configuration; give the .bin or .safetensors file itself"],
+  ["{", "this is JSON, perhaps an index or a configuration; give the .bin or .safetensors files themselves"],
   ["\x1f\x8b", "this is gzip; unpack it first"],
 ];
 

@@ -8,7 +8,7 @@ import type { ModelTable } from "./weights/weight-table.ts";
 /** Numbers of parameters, or of their bytes. */
 export interface ParameterCount {
   readonly total: number;
-  /** Those a single token is multiplied with. The embedding counts once: it is also the output layer. */
+  /** Those a single token is multiplied with. An embedding that is also the output layer counts once. */
   readonly active: number;
 }
 
@@ -18,7 +18,7 @@ export function countParameters(weights: readonly Weight[]): ParameterCount {
   for (const weight of weights) {
     const elements = elementCount(weight.deviceShape);
     total += elements;
-    active += elements / weight.names.length;
+    active += elements / weight.parts;
   }
   return { total, active };
 }
@@ -32,7 +32,7 @@ export function countBytes(table: ModelTable<Weight>, weights: ModelTable<Tensor
       const { values, scales } = place as Tensor;
       const byteLength = values.byteLength + (scales?.byteLength ?? 0);
       total += byteLength;
-      active += byteLength / (node as Weight).names.length;
+      active += byteLength / (node as Weight).parts;
       return;
     }
     for (const [key, value] of Object.entries(place)) visit((node as Record<string, unknown>)[key], value);

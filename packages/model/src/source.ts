@@ -6,19 +6,28 @@ import {
   type ByteSourceLike,
   type Checkpoint,
   openCheckpoint,
+  openShards,
+  parseShardIndex,
+  shardFiles,
   toByteSource,
 } from "@blackmamba/checkpoint";
-import { createTokenizer, type Tokenizer, TokenizerError } from "@blackmamba/tokenizer";
+import { createByteTokenizer, createTokenizer, type Tokenizer, TokenizerError } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "./config/config.ts";
 import { ModelFileError } from "./errors.ts";
+import { redundantNames } from "./weights/weight-table.ts";
 
 /** A model's parts, for hosts without folders. Range sources are closed once they have been read. */
 export interface ModelParts {
   /** `config.json`: bytes, or parsed. */
   readonly config: ByteSourceLike | object;
-  /** `pytorch_model.bin` or `model.safetensors`. */
-  readonly weights: ByteSourceLike;
-  /** `tokenizer.json`: bytes, or parsed. Without it, prompts are ids and results have no text. */
+  /** `pytorch_model.bin` or `model.safetensors`; or all files of a model that is in several, in any order. */
+  readonly weights: ByteSourceLike | readonly ByteSourceLike[];
+  /** `model.safetensors.index.json` or `pytorch_model.bin.index.json`: bytes, or parsed. If given, it has to fit the files. */
+  readonly weightsIndex?: ByteSourceLike | object | undefined;
+  /**
+   * `tokenizer.json`: bytes, or parsed. Without it, prompts are ids and results have no text; but a MambaByte has bytes for a
+   * tokenizer.
+   */
   readonly tokenizer?: ByteSourceLike | object | undefined;
   /** `tokenizer_config.json`: bytes, or parsed. Says which token starts a prompt and which ends a text. */
   readonly tokenizerConfig?: ByteSourceLike | object | undefined;
@@ -35,8 +44,9 @@ export interface OpenedModel {
   readonly tokenizer: Tokenizer | undefined;
 }
 
-/** Names of the weights' file, the published layout's first. */
+/** Names of the weights' file, the published layout's first; then those of an index of several. */
 const WEIGHTS_FILES = ["pytorch_model.bin", "model.safetensors"];
+const INDEX_FILES = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
 
 /** Opens a source. The caller closes the checkpoint. */
 export async function openModel(source: ModelSource, signal?: AbortSignal): Promise<OpenedModel> {
@@ -51,14 +61,31 @@ export async function openModel(source: ModelSource, signal?: AbortSignal): Prom
   try {
     const configName = nameOf(parts.config, "config.json");
     const config = parseConfig(await readJson(parts.config, "config.json", signal), configName);
-    const tokenizer = await openTokenizer(parts, signal);
-    checkpoint = await openCheckpoint(weightsSource(parts.weights), { signal });
+    const tokenizer = await openTokenizer(parts, config, signal);
+    checkpoint = without(await openWeights(parts, signal), redundantNames(config));
     return { name, config, checkpoint, tokenizer };
   } finally {
-    // The checkpoint closes its own source; the rest has been read.
-    await Promise.all([parts.config, parts.tokenizer, parts.tokenizerConfig].map(close));
-    if (!checkpoint) await close(parts.weights);
+    // The checkpoint closes its own sources; the rest has been read.
+    await Promise.all([parts.config, parts.tokenizer, parts.tokenizerConfig, parts.weightsIndex].map(close));
+    if (!checkpoint) await Promise.all([parts.weights].flat().map(close));
   }
+}
+
+async function openWeights(
+  { weights, weightsIndex }: ModelParts,
+  signal: AbortSignal | undefined,
+): Promise<Checkpoint> {
+  if (!Array.isArray(weights)) return openCheckpoint(weightsSource(weights as ByteSourceLike), { signal });
+  const name = nameOf(weightsIndex, "weights index");
+  const index = weightsIndex && parseShardIndex(await readJson(weightsIndex, name, signal), name);
+  return openShards(weights.map(weightsSource), { index, signal });
+}
+
+/** A checkpoint less some tensors that nobody needs. */
+function without(checkpoint: Checkpoint, names: readonly string[]): Checkpoint {
+  const tensors = new Map(checkpoint.tensors);
+  for (const name of names) tensors.delete(name);
+  return { ...checkpoint, tensors };
 }
 
 async function openFolder(path: string): Promise<ModelParts> {
@@ -73,7 +100,7 @@ async function openFolder(path: string): Promise<ModelParts> {
     );
   };
   const configFile = required("config.json", ["config.json"]);
-  const weightsFile = required("the weights' file", WEIGHTS_FILES);
+  const weightsFile = required("the weights' file", [...WEIGHTS_FILES, ...INDEX_FILES]);
   const opened: ByteSource[] = [];
   const open = async (name: string): Promise<ByteSource> => {
     const source = await openFile(`${path.replace(/[\\/]+$/, "")}/${name}`);
@@ -81,12 +108,28 @@ async function openFolder(path: string): Promise<ModelParts> {
     return source;
   };
   const optional = async (name: string) => (files.includes(name) ? open(name) : undefined);
+  /** Opens the index's files; the index, which has to be read for that, as it was parsed. */
+  const openIndexed = async () => {
+    const source = await open(weightsFile);
+    const json = (await readJson(source, weightsFile, undefined)) as object;
+    const index = parseShardIndex(json, source.name);
+    const missing = shardFiles(index).filter((file) => !files.includes(file));
+    if (missing.length > 0) {
+      const found = `${missing.length} of ${shardFiles(index).length} files are missing: ${missing.join(", ")}`;
+      throw new ModelFileError(
+        `${source.name}: expected the files it names beside it, found that ${found}; download them`,
+      );
+    }
+    const weights: ByteSource[] = [];
+    for (const file of shardFiles(index)) weights.push(await open(file));
+    return { weights, weightsIndex: source };
+  };
   try {
     return {
       config: await open(configFile),
       tokenizer: await optional("tokenizer.json"),
       tokenizerConfig: await optional("tokenizer_config.json"),
-      weights: await open(weightsFile),
+      ...(INDEX_FILES.includes(weightsFile) ? await openIndexed() : { weights: await open(weightsFile) }),
     };
   } catch (error) {
     await Promise.all(opened.map(close));
@@ -94,8 +137,13 @@ async function openFolder(path: string): Promise<ModelParts> {
   }
 }
 
-async function openTokenizer(parts: ModelParts, signal: AbortSignal | undefined): Promise<Tokenizer | undefined> {
-  if (!parts.tokenizer) return undefined;
+async function openTokenizer(
+  parts: ModelParts,
+  { layout, vocab }: ModelConfig,
+  signal: AbortSignal | undefined,
+): Promise<Tokenizer | undefined> {
+  // A MambaByte: it has as many ids as a byte has values, and no file that says so.
+  if (!parts.tokenizer) return layout === "state-spaces" && vocab === 256 ? createByteTokenizer() : undefined;
   const json = await readJson(parts.tokenizer, "tokenizer.json", signal);
   const config = parts.tokenizerConfig && (await readJson(parts.tokenizerConfig, "tokenizer_config.json", signal));
   try {
@@ -111,7 +159,7 @@ async function openTokenizer(parts: ModelParts, signal: AbortSignal | undefined)
 }
 
 function weightsSource(from: ByteSourceLike): ByteSource {
-  if (isBytes(from)) return toByteSource(from, "weights");
+  if (isBytes(from)) return toByteSource(from, from instanceof File ? from.name : "weights");
   throw new ModelFileError(
     `weights: expected a Blob, bytes or a range source, found ${typeof from}; a path is given as load(folder)`,
   );

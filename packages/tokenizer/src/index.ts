@@ -1,4 +1,6 @@
 /** Text to token ids and back. See the package's README. */
+
+export { createByteTokenizer } from "./byte-tokenizer.ts";
 export {
   TokenIdError,
   TokenizerConfigError,

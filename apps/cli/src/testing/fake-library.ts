@@ -112,6 +112,7 @@ export const DESCRIPTION: ModelDescription = {
   config: {
     ...{ hidden: 256, inner: 512, state: 16, taps: 4, dtRank: 16, ffn: 576, vocab: 8192, epsilon: 1e-5 },
     ...{ gating: "sigmoid", gated: true, projectionBias: false, linearBias: false, trainedLength: undefined },
+    ...{ layout: "blackmamba", finalNorm: "layer", tied: true },
     layers: [
       { entry: "r", mamba: true, experts: 0 },
       { entry: "8", mamba: false, experts: 8 },

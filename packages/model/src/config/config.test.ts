@@ -21,6 +21,9 @@ const published = {
 test("the published configuration", () => {
   const { layers, ...sizes } = parseConfig(published);
   expect(sizes).toEqual({
+    layout: "blackmamba",
+    finalNorm: "layer",
+    tied: true,
     hidden: 1472,
     inner: 2944,
     state: 16,
@@ -74,6 +77,65 @@ test.each([
 ])("%o is refused", (change, message) => {
   expect(() => parseConfig({ ...published, ...change })).toThrow(ModelConfigError);
   expect(() => parseConfig({ ...published, ...change })).toThrow(message);
+});
+
+/** As transformers writes that of state-spaces/mamba-130m-hf, shortened. */
+const transformers = {
+  ...{ architectures: ["MambaForCausalLM"], model_type: "mamba", hidden_act: "silu" },
+  ...{ hidden_size: 768, intermediate_size: 1536, expand: 2, num_hidden_layers: 24, state_size: 16, conv_kernel: 4 },
+  ...{ time_step_rank: 48, vocab_size: 50280, layer_norm_epsilon: 1e-5, use_bias: false, use_conv_bias: true },
+};
+
+test("a Mamba of transformers", () => {
+  const { layers, ...sizes } = parseConfig(transformers);
+  expect(sizes).toEqual({
+    ...{ layout: "transformers", finalNorm: "rms", tied: true },
+    ...{ hidden: 768, inner: 1536, state: 16, taps: 4, dtRank: 48, ffn: 0, vocab: 50280 },
+    ...{ gating: "sigmoid", gated: false, projectionBias: false, linearBias: false, epsilon: 1e-5 },
+    trainedLength: undefined,
+  });
+  expect(layers).toHaveLength(24);
+  expect(layers[23]).toEqual({ entry: "r", mamba: true, experts: 0 });
+  const { intermediate_size: _, ...others } = { ...transformers, time_step_rank: "auto", expand: 3 };
+  const changed = parseConfig({ ...others, tie_word_embeddings: false, layer_norm_epsilon: 1e-6, use_bias: true });
+  expect(changed).toMatchObject({ inner: 2304, dtRank: 48, tied: false, epsilon: 1e-6, projectionBias: true });
+});
+
+/** As published for state-spaces/mamba-130m. */
+const stateSpaces = {
+  ...{ d_model: 768, n_layer: 24, vocab_size: 50277, ssm_cfg: {}, rms_norm: true, residual_in_fp32: true },
+  ...{ fused_add_norm: true, pad_vocab_size_multiple: 8 },
+};
+
+test("a Mamba of its authors", () => {
+  const { layers, ...sizes } = parseConfig(stateSpaces);
+  expect(sizes).toEqual({
+    ...{ layout: "state-spaces", finalNorm: "rms", tied: true },
+    ...{ hidden: 768, inner: 1536, state: 16, taps: 4, dtRank: 48, ffn: 0, vocab: 50280 },
+    ...{ gating: "sigmoid", gated: false, projectionBias: false, linearBias: false, epsilon: 1e-5 },
+    trainedLength: undefined,
+  });
+  expect(layers).toHaveLength(24);
+  const ssm_cfg = { layer: "Mamba1", d_state: 8, d_conv: 3, expand: 4, dt_rank: 10, bias: true };
+  expect(parseConfig({ ...stateSpaces, ssm_cfg, tie_embeddings: false, pad_vocab_size_multiple: 1 })).toMatchObject({
+    ...{ state: 8, taps: 3, inner: 3072, dtRank: 10, projectionBias: true, tied: false, vocab: 50277 },
+  });
+});
+
+test.each([
+  [{ ...stateSpaces, ssm_cfg: { layer: "Mamba2" } }, 'config.json: ssm_cfg: layer: expected "Mamba1", found "Mamba2"'],
+  [{ ...stateSpaces, ssm_cfg: { d_state: "16" } }, "config.json: ssm_cfg: d_state: expected a whole number"],
+  [{ ...stateSpaces, ssm_cfg: [16] }, "config.json: ssm_cfg: expected an object, found [16]"],
+  [{ ...stateSpaces, rms_norm: false }, "rms_norm: expected true, found false; such models are not supported"],
+  [{ ...stateSpaces, n_layer: undefined }, "config.json: mamba_moe_layers is missing"],
+  [{ ...transformers, hidden_act: "gelu" }, 'hidden_act: expected "silu", found "gelu"'],
+  [{ ...transformers, use_conv_bias: false }, "use_conv_bias: expected true, found false"],
+  [{ ...transformers, layer_norm_epsilon: -1 }, "layer_norm_epsilon: expected a number between 0 and 1, found -1"],
+  [{ ...transformers, model_type: "falcon_mamba" }, 'found model_type "falcon_mamba"; is this another model\'s'],
+  [JSON.parse('{"__proto__": {"mamba_moe_layers": ["r"]}}'), "mamba_moe_layers is missing"],
+])("%o is refused", (json, message) => {
+  expect(() => parseConfig(json)).toThrow(ModelConfigError);
+  expect(() => parseConfig(json)).toThrow(message);
 });
 
 test.each([null, [], "text", 3])("%o is no configuration", (json) => {

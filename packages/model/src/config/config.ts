@@ -1,11 +1,24 @@
 /**
- * `config.json` of a BlackMamba checkpoint, checked and in this project's words.
+ * `config.json` of a checkpoint of the family, checked and in this project's words. Not here: what each layout's keys are.
  */
 import { ModelConfigError } from "../errors.ts";
-import { type LayerKind, parseLayerKind } from "./layer-kind.ts";
+import { parseBlackMambaConfig } from "./blackmamba-config.ts";
+import { ConfigKeys, describe } from "./config-keys.ts";
+import type { LayerKind } from "./layer-kind.ts";
+import { parseStateSpacesConfig, parseTransformersConfig } from "./mamba-config.ts";
 
-/** What a model is. Sizes in elements. */
+/**
+ * Whose names a checkpoint's tensors have:
+ *
+ * - `blackmamba`: as BlackMamba was published (arXiv 2402.01771), and MoE-Mamba
+ * - `state-spaces`: as Mamba was (github.com/state-spaces/mamba), and MambaByte
+ * - `transformers`: Mamba in Hugging Face's transformers
+ */
+export type Layout = "blackmamba" | "state-spaces" | "transformers";
+
+/** What a model is. Sizes in elements; in the comments, the keys of the published BlackMambas. */
 export interface ModelConfig {
+  readonly layout: Layout;
   /** `hidden_size`: width of the residual stream. */
   readonly hidden: number;
   /** `expansion_factor` · `hidden_size`: channels of a Mamba layer. */
@@ -16,7 +29,7 @@ export interface ModelConfig {
   readonly taps: number;
   /** ⌈hidden / 16⌉: rank of the time step's projection. */
   readonly dtRank: number;
-  /** `ffn_hidden_size`: width within an expert. */
+  /** `ffn_hidden_size`: width within an expert; 0 where there are none. */
   readonly ffn: number;
   /** `vocab_size`: rows of the embedding; may be padded beyond the tokenizer's ids. */
   readonly vocab: number;
@@ -30,19 +43,19 @@ export interface ModelConfig {
   readonly projectionBias: boolean;
   /** `add_bias_linear`: biases on the experts' matrices and the output layer. */
   readonly linearBias: boolean;
+  /** The norm before the output layer: LayerNorm in a BlackMamba, RMSNorm in a plain Mamba. */
+  readonly finalNorm: "layer" | "rms";
+  /** Whether the embedding is the output layer's matrix as well, as in all BlackMambas. */
+  readonly tied: boolean;
   /** Epsilon of all norms: 1e-5. */
   readonly epsilon: number;
   /** `max_sequence_length`: the length of training documents; nothing limits the length of use. */
   readonly trainedLength?: number | undefined;
 }
 
-/** Largest value of any size: far above any real model, and small enough that products stay exact. */
-const MAX_SIZE = 1 << 24;
-
-const CURE = "take config.json from the model's own repository";
-
 /**
- * Reads a parsed `config.json`.
+ * Reads a parsed `config.json` of any layout, which is recognised by its keys: `mamba_moe_layers`, a `model_type` of `"mamba"`,
+ * or `d_model` and `n_layer`.
  *
  * @param json - the parsed file
  * @param name - names the file in errors; default `"config.json"`
@@ -52,75 +65,13 @@ export function parseConfig(json: unknown, name = "config.json"): ModelConfig {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     throw new ModelConfigError(`${name}: expected a JSON object, found ${describe(json)}`);
   }
-  const keys = json as Readonly<Record<string, unknown>>;
-  const entries = keys["mamba_moe_layers"];
-  if (entries === undefined) {
-    throw new ModelConfigError(
-      `${name}: mamba_moe_layers is missing, by which a BlackMamba is recognised; is this another model's configuration?`,
-    );
-  }
-  if (!Array.isArray(entries) || entries.length === 0) {
-    throw new ModelConfigError(
-      `${name}: mamba_moe_layers: expected a list of layers, found ${describe(entries)}; ${CURE}`,
-    );
-  }
-
-  const isGiven = (key: string): boolean => keys[key] !== undefined && keys[key] !== null;
-  const size = (key: string): number => {
-    const value = keys[key];
-    if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MAX_SIZE) return value;
-    const expected = `a whole number from 1 to ${MAX_SIZE}`;
-    throw new ModelConfigError(`${name}: ${key}: expected ${expected}, found ${describe(value)}; ${CURE}`);
-  };
-  const flag = (key: string, fallback?: boolean): boolean => {
-    const value = keys[key] ?? fallback;
-    if (typeof value === "boolean") return value;
-    throw new ModelConfigError(`${name}: ${key}: expected true or false, found ${describe(value)}; ${CURE}`);
-  };
-
-  const layers = named(name, () => entries.map(parseLayerKind));
-  const depth = size("num_layers");
-  if (depth !== layers.length) {
-    throw new ModelConfigError(
-      `${name}: num_layers is ${depth}, but mamba_moe_layers has ${layers.length} entries; they must agree`,
-    );
-  }
-  const routing = keys["routing_mode"] ?? "sinkhorn";
-  if (routing !== "sinkhorn" && routing !== "top1") {
-    throw new ModelConfigError(
-      `${name}: routing_mode: expected "sinkhorn" or "top1", found ${describe(routing)}; ${CURE}`,
-    );
-  }
-  const linearBias = flag("add_bias_linear");
-  const hidden = size("hidden_size");
-  return {
-    hidden,
-    inner: size("expansion_factor") * hidden,
-    state: size("state_size"),
-    taps: size("conv_dimension"),
-    dtRank: Math.ceil(hidden / 16),
-    ffn: size("ffn_hidden_size"),
-    vocab: size("vocab_size"),
-    layers,
-    gating: routing === "top1" ? "softmax" : "sigmoid",
-    gated: flag("swiglu"),
-    projectionBias: flag("bias", linearBias),
-    linearBias,
-    epsilon: 1e-5,
-    trainedLength: isGiven("max_sequence_length") ? size("max_sequence_length") : undefined,
-  };
-}
-
-function named<T>(name: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw new ModelConfigError(`${name}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-function describe(value: unknown): string {
-  if (value === undefined) return "nothing";
-  const text = JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  const keys = new ConfigKeys(name, json);
+  if (keys.has("mamba_moe_layers")) return parseBlackMambaConfig(keys);
+  if (keys.get("model_type") === "mamba") return parseTransformersConfig(keys);
+  if (keys.has("d_model") && keys.has("n_layer")) return parseStateSpacesConfig(keys);
+  const found = keys.has("model_type") ? `, found model_type ${describe(keys.get("model_type"))}` : "";
+  throw new ModelConfigError(
+    `${name}: mamba_moe_layers is missing, by which a BlackMamba is recognised, and so are d_model and n_layer, or the ` +
+      `model_type "mamba", of a Mamba${found}; is this another model's configuration?`,
+  );
 }

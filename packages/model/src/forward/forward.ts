@@ -2,6 +2,8 @@
  * The forward pass, recorded: embedding, layers, and the two ways to end it. It reads like the paper:
  *
  *   x = embedding[ids];   for each layer: x += mixer(RMSNorm(x));   logits = LayerNorm(x) · embeddingᵀ
+ *
+ * A plain Mamba ends with an RMSNorm, and may have an output layer of its own.
  */
 import { norm, recordEmbedding, recordLinear } from "@blackmamba/kernels";
 import { type ExpertWeights, type RoutingScratch, recordExpertsDown, recordExpertsUp } from "@blackmamba/moe";
@@ -115,14 +117,15 @@ export async function createHead(
   residual: Tensor,
   { rows, lastOnly }: { readonly rows: number; readonly lastOnly: boolean },
 ): Promise<Head> {
-  const { hidden, vocab, epsilon } = config;
+  const { hidden, vocab, epsilon, finalNorm: kind } = config;
   const out = pool.createTensor("f32", [rows, hidden], "finalNorm");
   const logits = pool.createTensor("f32", [rows, vocab], "logits");
   const x = lastOnly ? residual : firstRows(residual, rows);
 
   const record = (program: Program) => {
-    program.call(norm, { out, x, ...weights.finalNorm }, { kind: "layer", epsilon, lastOnly });
-    recordLinear(program, { out: logits, x: out, weights: weights.embedding, bias: weights.outputBias });
+    program.call(norm, { out, x, ...weights.finalNorm }, { kind, epsilon, lastOnly });
+    const matrix = weights.output ?? weights.embedding;
+    recordLinear(program, { out: logits, x: out, weights: matrix, bias: weights.outputBias });
   };
   const program = new Program(lastOnly ? "last logits" : "logits");
   record(program);

@@ -39,8 +39,8 @@ export class GoldenValues {
   }
 
   /** The token ids of the golden text. */
-  async ids(): Promise<number[]> {
-    const bytes = await requireTensor(this.#checkpoint, "input_ids").read();
+  async ids(name = "input_ids"): Promise<number[]> {
+    const bytes = await requireTensor(this.#checkpoint, name).read();
     return [...new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)];
   }
 }

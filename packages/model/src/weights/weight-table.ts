@@ -1,9 +1,9 @@
 /**
- * The one table from a BlackMamba checkpoint's names to the layers' weights.
+ * The one table from a checkpoint's names to the layers' weights.
  */
 import type { ExpertWeights, RouterWeights } from "@blackmamba/moe";
 import type { MambaWeights } from "@blackmamba/ssm";
-import type { ModelConfig } from "../config/config.ts";
+import type { Layout, ModelConfig } from "../config/config.ts";
 import type { LayerKind } from "../config/layer-kind.ts";
 import { matrix, smallMatrix, stack, vector, type Weight } from "./weight.ts";
 
@@ -26,29 +26,62 @@ export interface ExpertTable<T> {
 
 /** Every weight of a model. */
 export interface ModelTable<T> {
-  /** `[vocab, hidden]`: also the output layer */
+  /** `[vocab, hidden]`: also the output layer, unless that has a matrix of its own */
   readonly embedding: T;
+  /** `[vocab, hidden]` */
+  readonly output?: T | undefined;
   /** [vocab] */
   readonly outputBias?: T | undefined;
-  readonly finalNorm: { readonly weight: T; readonly bias: T };
+  /** A LayerNorm has a bias, an RMSNorm has none. */
+  readonly finalNorm: { readonly weight: T; readonly bias?: T | undefined };
   readonly layers: readonly {
     readonly mamba?: MambaTable<T> | undefined;
     readonly experts?: ExpertTable<T> | undefined;
   }[];
 }
 
+/** What each layout calls what is not within a mixer. */
+const NAMES: Readonly<Record<Layout, { embedding: string; finalNorm: string; layers: string }>> = {
+  blackmamba: {
+    embedding: "embedding.word_embeddings.weight",
+    finalNorm: "decoder.final_layernorm",
+    layers: "decoder.layers",
+  },
+  "state-spaces": {
+    embedding: "backbone.embedding.weight",
+    finalNorm: "backbone.norm_f",
+    layers: "backbone.layers",
+  },
+  transformers: {
+    embedding: "backbone.embeddings.weight",
+    finalNorm: "backbone.norm_f",
+    layers: "backbone.layers",
+  },
+};
+
+/** The output layer's matrix, where there is one. */
+const OUTPUT = "lm_head.weight";
+
 /** Where a checkpoint of this configuration keeps each weight, and of what shape. */
 export function weightTable(config: ModelConfig): ModelTable<Weight> {
-  const { hidden, vocab, linearBias } = config;
+  const { hidden, vocab, linearBias, finalNorm, tied } = config;
+  const names = NAMES[config.layout];
   return {
-    embedding: matrix("embedding.word_embeddings.weight", [vocab, hidden]),
+    // Of one that is nothing else, a token takes one row.
+    embedding: { ...matrix(names.embedding, [vocab, hidden]), parts: tied ? 1 : vocab },
+    output: tied ? undefined : matrix(OUTPUT, [vocab, hidden]),
     outputBias: linearBias ? vector("output_layer.bias", [vocab]) : undefined,
     finalNorm: {
-      weight: vector("decoder.final_layernorm.weight", [hidden]),
-      bias: vector("decoder.final_layernorm.bias", [hidden]),
+      weight: vector(`${names.finalNorm}.weight`, [hidden]),
+      bias: finalNorm === "layer" ? vector(`${names.finalNorm}.bias`, [hidden]) : undefined,
     },
-    layers: config.layers.map((kind, index) => layerTable(config, kind, `decoder.layers.${index}`)),
+    layers: config.layers.map((kind, index) => layerTable(config, kind, `${names.layers}.${index}`)),
   };
+}
+
+/** Tensors that a checkpoint may have and that a model of this configuration has no use for: copies of others. */
+export function redundantNames({ layout, tied }: ModelConfig): readonly string[] {
+  return tied && layout !== "blackmamba" ? [OUTPUT] : [];
 }
 
 function layerTable(config: ModelConfig, { mamba, experts }: LayerKind, layer: string) {

@@ -18,13 +18,15 @@ export interface Weight {
   readonly form: "stored" | "f32" | "-exp";
   /** Whether the checkpoint may lack it. */
   readonly optional: boolean;
+  /** A token is multiplied with one of so many equal parts of it: of experts, or of an embedding's rows. */
+  readonly parts: number;
   /** Whether it may become `q8_0` or `q4_0`: the large matrices, which are most of the bytes. */
   readonly quantizable: boolean;
 }
 
 /** A matrix: it stays in the checkpoint's own type, or is quantised. */
 export function matrix(name: string, shape: readonly number[]): Weight {
-  return { names: [name], shape, deviceShape: shape, form: "stored", optional: false, quantizable: true };
+  return { names: [name], shape, deviceShape: shape, form: "stored", optional: false, parts: 1, quantizable: true };
 }
 
 /** A small matrix, whose errors would weigh more than its bytes. It stays in the checkpoint's own type. */
@@ -34,7 +36,7 @@ export function smallMatrix(name: string, shape: readonly number[]): Weight {
 
 /** A small weight, widened to f32. `deviceShape` where the checkpoint has dimensions of size 1 in between. */
 export function vector(name: string, shape: readonly number[], deviceShape = shape): Weight {
-  return { names: [name], shape, deviceShape, form: "f32", optional: false, quantizable: false };
+  return { names: [name], shape, deviceShape, form: "f32", optional: false, parts: 1, quantizable: false };
 }
 
 /** The same weight of several experts, stacked along a new first dimension. */
@@ -44,6 +46,7 @@ export function stack(weights: readonly Weight[]): Weight {
   return {
     ...first,
     names: weights.flatMap(({ names }) => names),
+    parts: weights.length,
     deviceShape: [weights.length, ...first.deviceShape],
   };
 }
