@@ -194,6 +194,13 @@ export class SafetensorsHeaderError extends CheckpointError {
   }
 }
 
+/** A GGUF file's header is malformed, or of a version that is not read. */
+export class GgufError extends CheckpointError {
+  constructor(source: string, message: string) {
+    super("ERR_CHECKPOINT_GGUF", source, `${message}; download or convert it again`);
+  }
+}
+
 /** A tensor's element type is one this project has no use for. */
 export class UnsupportedDtypeError extends CheckpointError {
   constructor(source: string, tensor: string, found: string, expected: string) {

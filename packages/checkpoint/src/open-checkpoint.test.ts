@@ -26,7 +26,7 @@ describe("openCheckpoint", () => {
     ["one byte", "x", "TRUNCATED", "1 bytes"],
     ["the length of a header alone", "\xe8\x03\x00\x00\x00\x00\x00\x00", "TRUNCATED", "8 bytes"],
     ["half a signature", "PK", "TRUNCATED", "2 bytes"],
-    ["GGUF", "GGUF\x03\x00\x00\x00", "UNKNOWN_FORMAT", "GGUF"],
+    ["GGUF without an end", "GGUF\x03\x00\x00\x00", "TRUNCATED", "a header of"],
     ["a git-lfs pointer", "version https://git-lfs.github.com/spec/v1\noid", "UNKNOWN_FORMAT", "git lfs pull"],
     ["a web page", "<!DOCTYPE html><html>", "UNKNOWN_FORMAT", "web page"],
     ["an index", '{"weight_map": {}}', "UNKNOWN_FORMAT", "JSON"],

@@ -5,12 +5,12 @@
 import { type ByteSourceLike, type ReadOptions, toByteSource } from "./byte-source.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { EmptyFileError, LegacyTorchError, TruncatedError, UnknownFormatError } from "./errors.ts";
+import { openGguf } from "./gguf/gguf-checkpoint.ts";
 import { openSafetensors } from "./safetensors/safetensors-checkpoint.ts";
 import { openTorchCheckpoint } from "./torch/torch-checkpoint.ts";
 
 /** What is often found in a checkpoint's place, and what to do about it. */
 const STRANGERS: readonly (readonly [start: string, message: string])[] = [
-  ["GGUF", "this is a GGUF file, which this function does not read; use the original checkpoint"],
   ["version https://git-lfs", "this is a git-lfs pointer in place of the file; fetch the file with: git lfs pull"],
   ["<", "this is a web page in place of the file, perhaps of a failed download; download it again"],
   ["{", "this is JSON, perhaps an index or a configuration; give the .bin or .safetensors files themselves"],
@@ -18,11 +18,11 @@ const STRANGERS: readonly (readonly [start: string, message: string])[] = [
 ];
 
 /**
- * Opens a torch `.bin` or a safetensors file.
+ * Opens a torch `.bin`, a safetensors or a GGUF file.
  *
  * The checkpoint owns the source and closes it; if opening fails, the source stays open.
  *
- * Throws `UnknownFormatError`, `EmptyFileError`, and what `openTorchCheckpoint` and `openSafetensors` throw.
+ * Throws `UnknownFormatError`, `EmptyFileError`, and what `openTorchCheckpoint`, `openSafetensors` and `openGguf` throw.
  */
 export async function openCheckpoint(from: ByteSourceLike, options: ReadOptions = {}): Promise<Checkpoint> {
   const source = toByteSource(from);
@@ -32,6 +32,7 @@ export async function openCheckpoint(from: ByteSourceLike, options: ReadOptions 
   if (text.startsWith("PK")) return openTorchCheckpoint(source, options);
   // A safetensors header is JSON behind its own length of 8 bytes.
   if (text[8] === "{" && start[7] === 0) return openSafetensors(source, options);
+  if (text.startsWith("GGUF")) return openGguf(source, options);
   if (start[0] === 0x80 && (start[1] ?? 255) <= 5) throw new LegacyTorchError(source.name);
   const stranger = STRANGERS.find(([prefix]) => text.startsWith(prefix));
   if (stranger) throw new UnknownFormatError(source.name, stranger[1]);
@@ -39,10 +40,10 @@ export async function openCheckpoint(from: ByteSourceLike, options: ReadOptions 
   if (source.byteLength <= 8) {
     throw new TruncatedError(
       source.name,
-      `a torch .bin or a safetensors file expected, ${source.byteLength} bytes found`,
+      `a torch .bin, a safetensors or a GGUF file expected, ${source.byteLength} bytes found`,
     );
   }
   const hex = [...start.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-  const found = `a torch .bin (PK…) or a safetensors file expected, bytes ${hex} … found`;
+  const found = `a torch .bin (PK…), a safetensors or a GGUF file expected, bytes ${hex} … found`;
   throw new UnknownFormatError(source.name, `${found}; give such a file, or download it again`);
 }
