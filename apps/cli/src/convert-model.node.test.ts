@@ -148,7 +148,7 @@ describe("a source that cannot be converted leaves nothing behind, and the targe
 
   test("no config.json beside the file", async () => {
     await rm(join(source, "config.json"));
-    await expectRefusal([join(source, "pytorch_model.bin"), target], /config\.json: no such file/);
+    await expectRefusal([join(source, "pytorch_model.bin"), target], /config\.json is missing: expected config\.json/);
   });
 
   test("truncated weights", async () => {

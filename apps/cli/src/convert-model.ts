@@ -5,7 +5,7 @@
 import { mkdir, readdir, rmdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { createFileSink, openFile } from "@blackmamba/checkpoint/node";
-import { type ConvertedWeights, type ConvertOptions, convertWeights, type ModelSource } from "@blackmamba/model";
+import { type ConvertedWeights, type ConvertOptions, convertWeights } from "@blackmamba/model";
 import { OutputError } from "./errors.ts";
 import type { ConvertedModel, ConvertModelOptions } from "./library.ts";
 
@@ -37,11 +37,7 @@ export async function convertModel(
   const path = join(folder, WEIGHTS_FILE);
   const firstMade = await makeFolder(folder);
   try {
-    const converted = await convertFile(isFile ? () => partsBeside(source) : async () => source, path, {
-      quantize,
-      signal,
-      onProgress,
-    });
+    const converted = await convertFile(source, path, { quantize, signal, onProgress });
     for (const [name, bytes] of others) await writeFile(join(folder, name), bytes);
     return { path, ...converted };
   } catch (error) {
@@ -50,14 +46,10 @@ export async function convertModel(
   }
 }
 
-async function convertFile(
-  openSource: () => Promise<ModelSource>,
-  path: string,
-  options: ConvertOptions,
-): Promise<ConvertedWeights> {
+async function convertFile(source: string, path: string, options: ConvertOptions): Promise<ConvertedWeights> {
   const sink = await createFileSink(path);
   try {
-    return await convertWeights(await openSource(), sink, options);
+    return await convertWeights(source, sink, options);
   } catch (error) {
     await sink.abort(error).catch(() => {});
     throw error;
@@ -95,16 +87,6 @@ async function readOthers(folder: string): Promise<Map<string, Uint8Array>> {
     }
   }
   return read;
-}
-
-async function partsBeside(file: string): Promise<ModelSource> {
-  const config = await openFile(join(dirname(file), "config.json"));
-  try {
-    return { config, weights: await openFile(file) };
-  } catch (error) {
-    await config.close?.();
-    throw error;
-  }
 }
 
 async function writeFile(path: string, bytes: Uint8Array): Promise<void> {

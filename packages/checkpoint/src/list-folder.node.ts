@@ -4,6 +4,14 @@
 import { readdir, stat } from "node:fs/promises";
 import { SourceReadError } from "./errors.ts";
 
+/** Whether there is a file at the path, rather than a folder or nothing. */
+export async function isFile(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
 /**
  * Names of a folder's entries, sorted. Throws `SourceReadError` if there is no such folder, or it is a file, or it may not
  * be read.

@@ -7,7 +7,7 @@ import type { ByteSink } from "./byte-sink.ts";
 import { SinkWriteError } from "./errors.ts";
 
 export { openFile } from "./file-source.ts";
-export { listFolder } from "./list-folder.node.ts";
+export { isFile, listFolder } from "./list-folder.node.ts";
 
 /**
  * A file to write. Bytes go to a temporary file beside it, which takes its name when it is closed: so at `path` there is

@@ -5,6 +5,7 @@
 import { type ByteSink, type WriteProgress, writeSafetensors } from "@blackmamba/checkpoint";
 import { isQuantized, type QuantizedDType } from "@blackmamba/tensor";
 import { countDTypes } from "./describe.ts";
+import { ModelFileError } from "./errors.ts";
 import { type ModelSource, openModel } from "./source.ts";
 import { checkWeights } from "./weights/load-weights.ts";
 import { checkQuantize, quantizedWeights } from "./weights/quantized-weights.ts";
@@ -45,6 +46,11 @@ export async function convertWeights(
     signal?.throwIfAborted();
     const { config, checkpoint } = await openModel(source, signal);
     try {
+      if (config.layout === "gguf") {
+        const expected =
+          "expected a model with a config.json, found a GGUF file, which has none to go with a safetensors file";
+        throw new ModelFileError(`${checkpoint.name}: ${expected}; load it as it is`);
+      }
       const table = weightTable(config);
       checkWeights(checkpoint, table);
       const converted = quantize ? quantizedWeights(checkpoint, table, quantize) : checkpoint;

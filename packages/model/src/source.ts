@@ -5,6 +5,7 @@ import {
   type ByteSource,
   type ByteSourceLike,
   type Checkpoint,
+  type GgufCheckpoint,
   openCheckpoint,
   openShards,
   parseShardIndex,
@@ -13,14 +14,15 @@ import {
 } from "@blackmamba/checkpoint";
 import { createByteTokenizer, createTokenizer, type Tokenizer, TokenizerError } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "./config/config.ts";
+import { parseGgufConfig } from "./config/gguf-config.ts";
 import { ModelFileError } from "./errors.ts";
 import { redundantNames } from "./weights/weight-table.ts";
 
 /** A model's parts, for hosts without folders. Range sources are closed once they have been read. */
 export interface ModelParts {
-  /** `config.json`: bytes, or parsed. */
-  readonly config: ByteSourceLike | object;
-  /** `pytorch_model.bin` or `model.safetensors`; or all files of a model that is in several, in any order. */
+  /** `config.json`: bytes, or parsed. A GGUF file needs none, as it has its own. */
+  readonly config?: ByteSourceLike | object | undefined;
+  /** `pytorch_model.bin`, `model.safetensors` or a GGUF file; or all files of a model that is in several, in any order. */
   readonly weights: ByteSourceLike | readonly ByteSourceLike[];
   /** `model.safetensors.index.json` or `pytorch_model.bin.index.json`: bytes, or parsed. If given, it has to fit the files. */
   readonly weightsIndex?: ByteSourceLike | object | undefined;
@@ -33,7 +35,7 @@ export interface ModelParts {
   readonly tokenizerConfig?: ByteSourceLike | object | undefined;
 }
 
-/** The path of a folder (Node only), or the parts themselves. */
+/** The path of a folder, or of the weights' file in one (Node only); or the parts themselves. */
 export type ModelSource = string | ModelParts;
 
 /** A source's files, opened; nothing large has been read. */
@@ -48,27 +50,46 @@ export interface OpenedModel {
 const WEIGHTS_FILES = ["pytorch_model.bin", "model.safetensors"];
 const INDEX_FILES = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
 
+/** The weights' file that is read of these, unless it is a GGUF. */
+function weightsOf(files: readonly string[]): string | undefined {
+  return [...WEIGHTS_FILES, ...INDEX_FILES].find((name) => files.includes(name));
+}
+
 /** Opens a source. The caller closes the checkpoint. */
 export async function openModel(source: ModelSource, signal?: AbortSignal): Promise<OpenedModel> {
-  const isParts = typeof source === "object" && source !== null && "config" in source && "weights" in source;
+  const isParts = typeof source === "object" && source !== null && "weights" in source;
   if (!isParts && (typeof source !== "string" || source === "")) {
     const found = typeof source === "string" ? "an empty path" : String(source);
     throw new ModelFileError(`model: expected the path of a folder, or { config, weights, tokenizer }, found ${found}`);
   }
-  const parts = typeof source === "string" ? await openFolder(source) : source;
+  const parts = typeof source === "string" ? await openPath(source) : source;
   const name = typeof source === "string" ? source : "model";
-  let checkpoint: Checkpoint | undefined;
+  let opened: Checkpoint | undefined;
   try {
-    const configName = nameOf(parts.config, "config.json");
-    const config = parseConfig(await readJson(parts.config, "config.json", signal), configName);
+    opened = await openWeights(parts, signal);
+    const config = await readConfig(parts, opened, signal);
     const tokenizer = await openTokenizer(parts, config, signal);
-    checkpoint = without(await openWeights(parts, signal), redundantNames(config));
-    return { name, config, checkpoint, tokenizer };
+    return { name, config, checkpoint: without(opened, redundantNames(config)), tokenizer };
+  } catch (error) {
+    await opened?.close();
+    throw error;
   } finally {
     // The checkpoint closes its own sources; the rest has been read.
     await Promise.all([parts.config, parts.tokenizer, parts.tokenizerConfig, parts.weightsIndex].map(close));
-    if (!checkpoint) await Promise.all([parts.weights].flat().map(close));
+    if (!opened) await Promise.all([parts.weights].flat().map(close));
   }
+}
+
+async function readConfig(
+  { config }: ModelParts,
+  checkpoint: Checkpoint,
+  signal: AbortSignal | undefined,
+): Promise<ModelConfig> {
+  if ("values" in checkpoint) return parseGgufConfig(checkpoint as GgufCheckpoint);
+  if (config) return parseConfig(await readJson(config, "config.json", signal), nameOf(config, "config.json"));
+  throw new ModelFileError(
+    `${checkpoint.name}: expected config.json beside it, found none; only a GGUF file has its configuration within`,
+  );
 }
 
 async function openWeights(
@@ -88,9 +109,12 @@ function without(checkpoint: Checkpoint, names: readonly string[]): Checkpoint {
   return { ...checkpoint, tensors };
 }
 
-async function openFolder(path: string): Promise<ModelParts> {
-  const { listFolder, openFile } = await import("#folder");
-  const files = await listFolder(path);
+/** A model's folder, or its weights' file with the other files beside it. */
+async function openPath(path: string): Promise<ModelParts> {
+  const { isFile, listFolder, openFile } = await import("#folder");
+  const isWeights = await isFile(path);
+  const folder = isWeights ? (/^(.*)[\\/][^\\/]*$/.exec(path)?.[1] ?? ".") : path.replace(/[\\/]+$/, "");
+  const files = await listFolder(folder === "" ? "/" : folder);
   const required = (expected: string, names: readonly string[]): string => {
     const name = names.find((candidate) => files.includes(candidate));
     if (name) return name;
@@ -99,11 +123,17 @@ async function openFolder(path: string): Promise<ModelParts> {
         "give the folder that holds the model's files",
     );
   };
-  const configFile = required("config.json", ["config.json"]);
-  const weightsFile = required("the weights' file", [...WEIGHTS_FILES, ...INDEX_FILES]);
+  const ggufFiles = files.filter((name) => name.endsWith(".gguf"));
+  const isGguf = isWeights ? path.endsWith(".gguf") : ggufFiles.length === 1 && !weightsOf(files);
+  if (!isGguf) required("config.json", ["config.json"]);
+  const weightsFile = isWeights
+    ? path.replace(/^.*[\\/]/, "")
+    : isGguf
+      ? (ggufFiles[0] as string)
+      : required("the weights' file", [...WEIGHTS_FILES, ...INDEX_FILES]);
   const opened: ByteSource[] = [];
   const open = async (name: string): Promise<ByteSource> => {
-    const source = await openFile(`${path.replace(/[\\/]+$/, "")}/${name}`);
+    const source = await openFile(isWeights && name === weightsFile ? path : `${folder}/${name}`);
     opened.push(source);
     return source;
   };
@@ -126,7 +156,7 @@ async function openFolder(path: string): Promise<ModelParts> {
   };
   try {
     return {
-      config: await open(configFile),
+      config: isGguf ? undefined : await open("config.json"),
       tokenizer: await optional("tokenizer.json"),
       tokenizerConfig: await optional("tokenizer_config.json"),
       ...(INDEX_FILES.includes(weightsFile) ? await openIndexed() : { weights: await open(weightsFile) }),

@@ -5,5 +5,6 @@
  */
 export { type TestDevice, testChainDevices, testDevices, testDeviceVariants } from "./devices.ts";
 export { readFixture, readJsonFixture, readRepositoryFile } from "./fixtures.ts";
+export { type GgufFile, type GgufTensor, ggufFile, type TypedValue } from "./gguf-bytes.ts";
 export { type KernelCase, type TensorMaker, testKernel } from "./kernel-test.ts";
 export { expectClose, randomNumbers, relativeError, rowArgmax } from "./numbers.ts";

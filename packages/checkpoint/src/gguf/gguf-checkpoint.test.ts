@@ -1,10 +1,10 @@
 import { f32ToF16 } from "@blackmamba/tensor";
+import { type GgufFile, type GgufTensor, ggufFile } from "@blackmamba/testing";
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
 import { bytesSource } from "../byte-source.ts";
 import { decodeTensor } from "../decode-tensor.ts";
 import { openCheckpoint } from "../open-checkpoint.ts";
-import { type GgufFile, type GgufTensor, ggufFile } from "../testing/gguf-bytes.ts";
 import { mutate, mutations } from "../testing/mutations.ts";
 import { readOrRefuse } from "../testing/read-or-refuse.ts";
 import { openGguf } from "./gguf-checkpoint.ts";

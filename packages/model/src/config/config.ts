@@ -13,8 +13,9 @@ import { parseStateSpacesConfig, parseTransformersConfig } from "./mamba-config.
  * - `blackmamba`: as BlackMamba was published (arXiv 2402.01771), and MoE-Mamba
  * - `state-spaces`: as Mamba was (github.com/state-spaces/mamba), and MambaByte
  * - `transformers`: Mamba in Hugging Face's transformers
+ * - `gguf`: either of them in a GGUF file, as llama.cpp names them
  */
-export type Layout = "blackmamba" | "state-spaces" | "transformers";
+export type Layout = "blackmamba" | "state-spaces" | "transformers" | "gguf";
 
 /** What a model is. Sizes in elements; in the comments, the keys of the published BlackMambas. */
 export interface ModelConfig {

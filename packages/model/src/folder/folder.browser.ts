@@ -5,6 +5,11 @@
 import type { ByteSource } from "@blackmamba/checkpoint";
 import { ModelFileError } from "../errors.ts";
 
+/** Never: a browser knows no paths. */
+export async function isFile(_path: string): Promise<boolean> {
+  return false;
+}
+
 /** Refuses: a browser knows no paths. */
 export async function listFolder(path: string): Promise<string[]> {
   throw new ModelFileError(

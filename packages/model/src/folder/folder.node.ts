@@ -1,4 +1,4 @@
 /**
  * Folders and files, in Node. Chosen by the `#folder` entry of package.json.
  */
-export { listFolder, openFile } from "@blackmamba/checkpoint/node";
+export { isFile, listFolder, openFile } from "@blackmamba/checkpoint/node";

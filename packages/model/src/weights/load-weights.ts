@@ -70,9 +70,10 @@ export async function loadWeights(
   return createWeights(device, table, weights, async (tensor, { weight, sources, dtype }) => {
     for (const [index, source] of sources.entries()) {
       signal?.throwIfAborted();
+      const place = { index, count: sources.length, turns: weight.turns };
       await (dtype === source.dtype && weight.form !== "-exp"
-        ? streamTensor(device, tensor, source, index, sources.length, signal)
-        : widenTensor(device, tensor, source, index, weight.form, signal));
+        ? streamTensor(device, tensor, source, place, signal)
+        : widenTensor(device, tensor, source, place, weight.form, signal));
       loadedBytes += byteLength(source);
       onProgress?.({ loadedBytes, totalBytes, tensor: source.name });
     }
@@ -91,34 +92,57 @@ function disposeWithin(node: unknown): void {
 }
 
 /** What a weight is stored as: its own type, if that is what the device wants and all its parts share it. */
-function deviceDType({ form }: Weight, sources: readonly CheckpointTensor[]): DType {
+function deviceDType({ form, turns }: Weight, sources: readonly CheckpointTensor[]): DType {
   const [first] = sources;
   if (form !== "stored" || !first) return "f32";
   if (sources.some(({ dtype }) => dtype !== first.dtype)) return "f32";
   // Writes start at multiples of 4 bytes; of a stack of odd 16-bit matrices, every other one would not.
-  return sources.length === 1 || partsAreAligned(first) ? first.dtype : "f32";
+  return sources.length === 1 || partsAreAligned(first, turns) ? first.dtype : "f32";
 }
 
-function partsAreAligned({ dtype, shape }: CheckpointTensor): boolean {
+function partsAreAligned({ dtype, shape }: CheckpointTensor, turns: number): boolean {
   const { values, scales } = storageLayout(dtype, shape);
-  return values.byteLength % 4 === 0 && (scales?.byteLength ?? 0) % 4 === 0;
+  return (values.byteLength / turns) % 4 === 0 && ((scales?.byteLength ?? 0) / turns) % 4 === 0;
 }
 
-/** Bytes as they are, to the place of part `index` of `count`. */
+/** Which of a weight's tensors it is, of how many, and of how many parts each is made that take turns. */
+interface Place {
+  readonly index: number;
+  readonly count: number;
+  readonly turns: number;
+}
+
+/** Writes bytes from `start` on of a tensor, of `byteLength` in all, each part of it to where that belongs. */
+async function writeInTurns(
+  { index, count, turns }: Place,
+  { start, byteLength }: { readonly start: number; readonly byteLength: number },
+  bytes: Uint8Array,
+  write: (bytes: Uint8Array, byteOffset: number) => Promise<void>,
+): Promise<void> {
+  const part = byteLength / turns;
+  for (let done = 0; done < bytes.byteLength; ) {
+    const turn = Math.floor((start + done) / part);
+    const within = start + done - turn * part;
+    const length = Math.min(bytes.byteLength - done, part - within);
+    await write(bytes.subarray(done, done + length), (turn * count + index) * part + within);
+    done += length;
+  }
+}
+
+/** Bytes as they are. */
 async function streamTensor(
   device: Device,
   tensor: Tensor,
   source: CheckpointTensor,
-  index: number,
-  count: number,
+  place: Place,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const own = storageLayout(source.dtype, source.shape);
   for await (const { byteOffset, bytes } of source.chunks({ signal })) {
     const isScales = own.scales !== undefined && byteOffset >= own.scales.byteOffset;
     const [from, to] = isScales ? [own.scales, tensor.scales] : [own.values, tensor.values];
-    const start = (to?.byteOffset ?? 0) + ((to?.byteLength ?? 0) / count) * index;
-    await device.write(tensor, bytes, start + byteOffset - (from?.byteOffset ?? 0));
+    const range = { start: byteOffset - (from?.byteOffset ?? 0), byteLength: from?.byteLength ?? 0 };
+    await writeInTurns(place, range, bytes, (part, at) => device.write(tensor, part, (to?.byteOffset ?? 0) + at));
   }
 }
 
@@ -127,15 +151,15 @@ async function widenTensor(
   device: Device,
   tensor: Tensor,
   source: CheckpointTensor,
-  index: number,
+  place: Place,
   form: Weight["form"],
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const values = await decodeTensor(source, { signal });
-  await device.write(
-    tensor,
-    form === "-exp" ? values.map((value) => -Math.exp(value)) : values,
-    index * values.byteLength,
+  const decoded = await decodeTensor(source, { signal });
+  const values = form === "-exp" ? decoded.map((value) => -Math.exp(value)) : decoded;
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  await writeInTurns(place, { start: 0, byteLength: bytes.byteLength }, bytes, (part, at) =>
+    device.write(tensor, part, at),
   );
 }
 

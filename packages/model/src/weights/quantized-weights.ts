@@ -37,9 +37,9 @@ export function quantizedWeights(checkpoint: Checkpoint, table: ModelTable<Weigh
   return { ...checkpoint, tensors: new Map([...checkpoint.tensors].map(quantized)) };
 }
 
-function canQuantize({ names, shape, quantizable }: Weight): boolean {
+function canQuantize({ names, shape, turns, quantizable }: Weight): boolean {
   // In a stack each part's scales, 2 bytes for a block, must start at a multiple of 4 bytes.
-  const isAligned = names.length === 1 || (elementCount(shape) / QUANT_BLOCK) % 2 === 0;
+  const isAligned = names.length === 1 || (elementCount(shape) / turns / QUANT_BLOCK) % 2 === 0;
   return quantizable && isAligned;
 }
 

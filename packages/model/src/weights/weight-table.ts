@@ -5,6 +5,7 @@ import type { ExpertWeights, RouterWeights } from "@blackmamba/moe";
 import type { MambaWeights } from "@blackmamba/ssm";
 import type { Layout, ModelConfig } from "../config/config.ts";
 import type { LayerKind } from "../config/layer-kind.ts";
+import { ggufTable } from "./gguf-table.ts";
 import { matrix, smallMatrix, stack, vector, type Weight } from "./weight.ts";
 
 /** The same structure with something else in each place: `Weight` before loading, `Tensor` after. */
@@ -41,7 +42,7 @@ export interface ModelTable<T> {
 }
 
 /** What each layout calls what is not within a mixer. */
-const NAMES: Readonly<Record<Layout, { embedding: string; finalNorm: string; layers: string }>> = {
+const NAMES: Readonly<Record<Exclude<Layout, "gguf">, { embedding: string; finalNorm: string; layers: string }>> = {
   blackmamba: {
     embedding: "embedding.word_embeddings.weight",
     finalNorm: "decoder.final_layernorm",
@@ -65,6 +66,7 @@ const OUTPUT = "lm_head.weight";
 /** Where a checkpoint of this configuration keeps each weight, and of what shape. */
 export function weightTable(config: ModelConfig): ModelTable<Weight> {
   const { hidden, vocab, linearBias, finalNorm, tied } = config;
+  if (config.layout === "gguf") return ggufTable(config);
   const names = NAMES[config.layout];
   return {
     // Of one that is nothing else, a token takes one row.
@@ -81,7 +83,7 @@ export function weightTable(config: ModelConfig): ModelTable<Weight> {
 
 /** Tensors that a checkpoint may have and that a model of this configuration has no use for: copies of others. */
 export function redundantNames({ layout, tied }: ModelConfig): readonly string[] {
-  return tied && layout !== "blackmamba" ? [OUTPUT] : [];
+  return tied && (layout === "state-spaces" || layout === "transformers") ? [OUTPUT] : [];
 }
 
 function layerTable(config: ModelConfig, { mamba, experts }: LayerKind, layer: string) {

@@ -6,6 +6,11 @@
 export interface Weight {
   /** Names in the checkpoint; more than one for experts, which are stacked in this order. */
   readonly names: readonly string[];
+  /**
+   * Each of the tensors is made of so many equal parts, and on the device they take turns: the first part of each, then the second.
+   * 1 for tensors that are stacked as a whole.
+   */
+  readonly turns: number;
   /** Shape of each tensor in the checkpoint. */
   readonly shape: readonly number[];
   /** Shape on the device. */
@@ -26,7 +31,16 @@ export interface Weight {
 
 /** A matrix: it stays in the checkpoint's own type, or is quantised. */
 export function matrix(name: string, shape: readonly number[]): Weight {
-  return { names: [name], shape, deviceShape: shape, form: "stored", optional: false, parts: 1, quantizable: true };
+  return {
+    names: [name],
+    shape,
+    turns: 1,
+    deviceShape: shape,
+    form: "stored",
+    optional: false,
+    parts: 1,
+    quantizable: true,
+  };
 }
 
 /** A small matrix, whose errors would weigh more than its bytes. It stays in the checkpoint's own type. */
@@ -36,7 +50,7 @@ export function smallMatrix(name: string, shape: readonly number[]): Weight {
 
 /** A small weight, widened to f32. `deviceShape` where the checkpoint has dimensions of size 1 in between. */
 export function vector(name: string, shape: readonly number[], deviceShape = shape): Weight {
-  return { names: [name], shape, deviceShape, form: "f32", optional: false, parts: 1, quantizable: false };
+  return { names: [name], shape, turns: 1, deviceShape, form: "f32", optional: false, parts: 1, quantizable: false };
 }
 
 /** The same weight of several experts, stacked along a new first dimension. */
@@ -48,5 +62,18 @@ export function stack(weights: readonly Weight[]): Weight {
     names: weights.flatMap(({ names }) => names),
     parts: weights.length,
     deviceShape: [weights.length, ...first.deviceShape],
+  };
+}
+
+/** Two weights of a stack of matrices as one, in which each matrix of the first is followed by that of the second. */
+export function takingTurns([first, second]: readonly [Weight, Weight], matrices: number): Weight {
+  const stack = matrices > 1 ? [matrices] : [];
+  const [rows = 1, ...row] = first.shape.slice(stack.length);
+  return {
+    ...first,
+    names: [...first.names, ...second.names],
+    turns: matrices,
+    parts: matrices,
+    deviceShape: [...stack, 2 * rows, ...row],
   };
 }
