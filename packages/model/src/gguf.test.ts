@@ -54,6 +54,26 @@ test("is described by what it holds", async () => {
   expect(description.weightsName).toBe("golden.gguf");
 });
 
+test("has a tokenizer within", async () => {
+  const letters = Array.from("abcdefghijklmnopqrstuvwxyz");
+  const tokenizer = {
+    "tokenizer.ggml.model": [8, "gpt2"],
+    "tokenizer.ggml.tokens": [9, 8, [...letters, "ab", "<|endoftext|>"]],
+    "tokenizer.ggml.token_type": [9, 5, [...letters.map(() => 1), 1, 3]],
+    "tokenizer.ggml.merges": [9, 8, ["a b"]],
+    "tokenizer.ggml.eos_token_id": [4, 27],
+  } as const;
+  const golden = await goldenParts("blackmamba");
+  const model = await BlackMamba.load(await goldenGguf(golden, "bf16", tokenizer), { device: "cpu" });
+  expect(model.tokenizer?.encode("abcab")).toEqual([26, 2, 26]);
+  expect(model.tokenizer?.endTokenId).toBe(27);
+  await model.dispose();
+  const other = { ...tokenizer, "tokenizer.ggml.model": [8, "llama"] } as const;
+  await expect(describeModel(await goldenGguf(golden, "bf16", other))).rejects.toThrow(
+    'golden.gguf: tokenizer.ggml.model: expected "gpt2", found "llama"',
+  );
+});
+
 test("is not converted, as nothing would be left to say what it is", async () => {
   const sink = memorySink();
   const gguf = await goldenGguf(await goldenParts("blackmamba"), "f32");

@@ -12,7 +12,13 @@ import {
   shardFiles,
   toByteSource,
 } from "@blackmamba/checkpoint";
-import { createByteTokenizer, createTokenizer, type Tokenizer, TokenizerError } from "@blackmamba/tokenizer";
+import {
+  createByteTokenizer,
+  createGgufTokenizer,
+  createTokenizer,
+  type Tokenizer,
+  TokenizerError,
+} from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "./config/config.ts";
 import { parseGgufConfig } from "./config/gguf-config.ts";
 import { ModelFileError } from "./errors.ts";
@@ -27,8 +33,8 @@ export interface ModelParts {
   /** `model.safetensors.index.json` or `pytorch_model.bin.index.json`: bytes, or parsed. If given, it has to fit the files. */
   readonly weightsIndex?: ByteSourceLike | object | undefined;
   /**
-   * `tokenizer.json`: bytes, or parsed. Without it, prompts are ids and results have no text; but a MambaByte has bytes for a
-   * tokenizer.
+   * `tokenizer.json`: bytes, or parsed. Without it, prompts are ids and results have no text; but a GGUF file may have its own, and
+   * a MambaByte has bytes for a tokenizer.
    */
   readonly tokenizer?: ByteSourceLike | object | undefined;
   /** `tokenizer_config.json`: bytes, or parsed. Says which token starts a prompt and which ends a text. */
@@ -68,7 +74,7 @@ export async function openModel(source: ModelSource, signal?: AbortSignal): Prom
   try {
     opened = await openWeights(parts, signal);
     const config = await readConfig(parts, opened, signal);
-    const tokenizer = await openTokenizer(parts, config, signal);
+    const tokenizer = await openTokenizer(parts, opened, config, signal);
     return { name, config, checkpoint: without(opened, redundantNames(config)), tokenizer };
   } catch (error) {
     await opened?.close();
@@ -169,11 +175,15 @@ async function openPath(path: string): Promise<ModelParts> {
 
 async function openTokenizer(
   parts: ModelParts,
+  checkpoint: Checkpoint,
   { layout, vocab }: ModelConfig,
   signal: AbortSignal | undefined,
 ): Promise<Tokenizer | undefined> {
-  // A MambaByte: it has as many ids as a byte has values, and no file that says so.
-  if (!parts.tokenizer) return layout === "state-spaces" && vocab === 256 ? createByteTokenizer() : undefined;
+  if (!parts.tokenizer) {
+    if ("values" in checkpoint) return tokenizerWithin(checkpoint as GgufCheckpoint);
+    // A MambaByte: it has as many ids as a byte has values, and no file that says so.
+    return layout === "state-spaces" && vocab === 256 ? createByteTokenizer() : undefined;
+  }
   const json = await readJson(parts.tokenizer, "tokenizer.json", signal);
   const config = parts.tokenizerConfig && (await readJson(parts.tokenizerConfig, "tokenizer_config.json", signal));
   try {
@@ -185,6 +195,15 @@ async function openTokenizer(
       .replace(/^tokenizer\.json/, nameOf(parts.tokenizer, "tokenizer.json"))
       .replace(/^tokenizer_config\.json/, nameOf(parts.tokenizerConfig, "tokenizer_config.json"));
     throw new ModelFileError(message, { cause });
+  }
+}
+
+function tokenizerWithin({ name, values }: GgufCheckpoint): Tokenizer | undefined {
+  try {
+    return createGgufTokenizer(values);
+  } catch (cause) {
+    if (!(cause instanceof TokenizerError)) throw cause;
+    throw new ModelFileError(`${name}: ${cause.message}`, { cause });
   }
 }
 

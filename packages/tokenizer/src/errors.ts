@@ -29,6 +29,13 @@ export class TokenizerConfigError extends TokenizerError {
   }
 }
 
+/** A GGUF file's metadata cannot be read as a tokenizer. */
+export class GgufTokenizerError extends TokenizerError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_TOKENIZER_GGUF", message, options);
+  }
+}
+
 /** Something that can be no token id at all: negative, or not a whole number. */
 export class TokenIdError extends TokenizerError {
   constructor(id: unknown) {

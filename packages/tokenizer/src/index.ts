@@ -2,11 +2,13 @@
 
 export { createByteTokenizer } from "./byte-tokenizer.ts";
 export {
+  GgufTokenizerError,
   TokenIdError,
   TokenizerConfigError,
   TokenizerError,
   TokenizerFileError,
   UnknownTextError,
 } from "./errors.ts";
+export { createGgufTokenizer } from "./gguf-tokenizer.ts";
 export type { DecodeOptions, TokenStream } from "./token-stream.ts";
 export { createTokenizer, type Tokenizer } from "./tokenizer.ts";

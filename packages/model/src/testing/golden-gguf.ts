@@ -13,6 +13,7 @@ const MATRIX_TYPES = { f32: 0, bf16: 30 };
 export async function goldenGguf(
   { config: json, weights }: ModelParts,
   type: keyof typeof MATRIX_TYPES,
+  others: Readonly<Record<string, TypedValue>> = {},
 ): Promise<ModelParts> {
   const config = (json instanceof Uint8Array ? JSON.parse(new TextDecoder().decode(json)) : json) as PlainConfig;
   const checkpoint = await openCheckpoint(weights as Uint8Array);
@@ -83,6 +84,7 @@ export async function goldenGguf(
     }
   }
   const values: Record<string, TypedValue> = {
+    ...others,
     "general.architecture": [8, "blackmamba"],
     "blackmamba.block_count": [4, config.num_layers],
     "blackmamba.context_length": [4, 2048],
