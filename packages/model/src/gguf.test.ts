@@ -93,6 +93,15 @@ test("what is no model of the family is refused", async () => {
   await expect(describe({ "general.architecture": [8, "mamba"] })).rejects.toThrow(
     "weights: mamba: block_count: expected",
   );
-  const values = { "general.architecture": [8, "mamba"], "mamba.block_count": [4, 2] } as const;
+  const mamba = { "general.architecture": [8, "mamba"] } as const;
+  await expect(describe({ ...mamba, "mamba.block_count": [10, 2n ** 60n] })).rejects.toThrow(
+    "found 1152921504606846976",
+  );
+  await expect(describe({ ...mamba, "mamba.block_count": [4, 2 ** 24] })).rejects.toThrow("1 to 4096, found 16777216");
+  const bytes = Array.from({ length: 1000 }, () => 1);
+  await expect(describe({ ...mamba, "mamba.block_count": [9, 0, bytes] })).rejects.toThrow(
+    "found 1000 bytes of numbers",
+  );
+  const values = { ...mamba, "mamba.block_count": [4, 2] } as const;
   await expect(describe(values)).rejects.toThrow("layer 0: expected blk.0.ssm_in.weight");
 });

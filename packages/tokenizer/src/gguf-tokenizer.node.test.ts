@@ -85,9 +85,9 @@ test("what metadata do not say", () => {
 test.each([
   [{ model: "llama" }, 'tokenizer.ggml.model: expected "gpt2", found "llama"; put the model\'s tokenizer.json beside'],
   [{ pre: "llama-bpe" }, 'tokenizer.ggml.pre: expected a way to cut texts that is GPT-2\'s, found "llama-bpe"'],
-  [{ tokens: undefined }, "tokenizer.ggml.tokens: expected a list of texts, found nothing"],
-  [{ tokens: Int32Array.of(1) }, "tokenizer.ggml.tokens: expected a list of texts, found object"],
-  [{ merges: [true] }, "tokenizer.ggml.merges: expected a list of texts"],
+  [{ tokens: undefined }, "tokenizer.ggml.tokens: expected a list of at most 1000000 texts, found nothing"],
+  [{ tokens: Int32Array.of(1) }, "tokenizer.ggml.tokens: expected a list of at most 1000000 texts, found object"],
+  [{ merges: [true] }, "tokenizer.ggml.merges: expected a list of at most 1000000 texts"],
   [{ token_type: "x" }, "tokenizer.ggml.token_type: expected a list of numbers"],
   [{ eos_token_id: 7 }, 'tokenizer.ggml.eos_token_id: expected an id below 3, found "7"'],
 ])("%o is refused", (changes, message) => {

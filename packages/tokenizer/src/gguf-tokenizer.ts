@@ -8,6 +8,9 @@ import { createTokenizer, type Tokenizer } from "./tokenizer.ts";
 /** ggml's numbers for kinds of tokens that are matched in a text as a whole. */
 const [CONTROL, USER_DEFINED] = [3, 4];
 
+/** Several times those of the largest vocabularies. */
+const MAX_TEXTS = 1_000_000;
+
 /** How llama.cpp calls the ways to cut a text that are GPT-2's; older files do not say. */
 const GPT2_CUTS = new Set<unknown>([undefined, "default", "gpt-2", "gpt-neox", "mpt", "olmo"]);
 
@@ -34,9 +37,9 @@ export function createGgufTokenizer(values: ReadonlyMap<string, unknown>): Token
   if (model !== "gpt2") throw wrong("model", '"gpt2"', model);
   if (!GPT2_CUTS.has(get("pre"))) throw wrong("pre", "a way to cut texts that is GPT-2's", get("pre"));
   const tokens = texts(get("tokens"));
-  if (!tokens) throw wrong("tokens", "a list of texts", get("tokens"));
+  if (!tokens) throw wrong("tokens", `a list of at most ${MAX_TEXTS} texts`, get("tokens"));
   const merges = texts(get("merges"));
-  if (!merges) throw wrong("merges", "a list of texts", get("merges"));
+  if (!merges) throw wrong("merges", `a list of at most ${MAX_TEXTS} texts`, get("merges"));
   const types = get("token_type");
   if (types !== undefined && !(types instanceof Int32Array)) throw wrong("token_type", "a list of numbers", types);
 
@@ -72,5 +75,6 @@ export function createGgufTokenizer(values: ReadonlyMap<string, unknown>): Token
 }
 
 function texts(value: unknown): readonly string[] | undefined {
-  return Array.isArray(value) && value.every((text) => typeof text === "string") ? value : undefined;
+  const isList = Array.isArray(value) && value.length <= MAX_TEXTS && value.every((text) => typeof text === "string");
+  return isList ? value : undefined;
 }

@@ -6,6 +6,9 @@ import { ModelConfigError } from "../errors.ts";
 /** Largest value of any size: far above any real model, and small enough that products stay exact. */
 const MAX_SIZE = 1 << 24;
 
+/** Most layers that a number alone may ask for: nothing else in a file says that they are there. */
+const MAX_LAYERS = 4096;
+
 const CURE = "take config.json from the model's own repository";
 
 /** The keys of a parsed file. */
@@ -30,10 +33,15 @@ export class ConfigKeys {
   }
 
   /** A whole number of at least 1. */
-  size(key: string): number {
+  size(key: string, most = MAX_SIZE): number {
     const value = this.get(key);
-    if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= MAX_SIZE) return value;
-    throw this.wrong(key, `a whole number from 1 to ${MAX_SIZE}`);
+    if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= most) return value;
+    throw this.wrong(key, `a whole number from 1 to ${most}`);
+  }
+
+  /** How many layers there are. */
+  depth(key: string): number {
+    return this.size(key, MAX_LAYERS);
   }
 
   flag(key: string, fallback?: boolean): boolean {
@@ -73,9 +81,12 @@ export class ConfigKeys {
   }
 }
 
-/** A value as JSON, shortened. */
+/** A value as JSON, shortened; of a long list, which may have millions, only how long it is. */
 export function describe(value: unknown): string {
   if (value === undefined) return "nothing";
+  if (typeof value === "bigint") return String(value);
+  if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes of numbers`;
+  if (Array.isArray(value) && value.length > 100) return `a list of ${value.length}`;
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }

@@ -127,6 +127,11 @@ test.each([
   [{ ...stateSpaces, ssm_cfg: { d_state: "16" } }, "config.json: ssm_cfg: d_state: expected a whole number"],
   [{ ...stateSpaces, ssm_cfg: [16] }, "config.json: ssm_cfg: expected an object, found [16]"],
   [{ ...stateSpaces, rms_norm: false }, "rms_norm: expected true, found false; such models are not supported"],
+  [{ ...stateSpaces, n_layer: 5000 }, "n_layer: expected a whole number from 1 to 4096, found 5000"],
+  [
+    { ...transformers, state_size: Array(1000).fill(1) },
+    "state_size: expected a whole number from 1 to 16777216, found a list",
+  ],
   [{ ...stateSpaces, n_layer: undefined }, "config.json: mamba_moe_layers is missing"],
   [{ ...transformers, hidden_act: "gelu" }, 'hidden_act: expected "silu", found "gelu"'],
   [{ ...transformers, use_conv_bias: false }, "use_conv_bias: expected true, found false"],

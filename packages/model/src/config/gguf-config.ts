@@ -32,7 +32,7 @@ export function parseGgufConfig({ name, values, tensors }: GgufCheckpoint): Mode
   );
   keys.only("ssm.dt_b_c_rms", false);
   const rowsOf = (tensor: string) => tensors.get(tensor)?.shape[0];
-  const layers = Array.from({ length: keys.size("block_count") }, (_, i): LayerKind => {
+  const layers = Array.from({ length: keys.depth("block_count") }, (_, i): LayerKind => {
     const mamba = tensors.has(`blk.${i}.ssm_in.weight`);
     const experts = rowsOf(`blk.${i}.ffn_gate_inp.weight`) ?? (tensors.has(`blk.${i}.ffn_up.weight`) ? 1 : 0);
     return { entry: `${mamba ? "r" : ""}${experts || ""}`, mamba, experts };
@@ -47,8 +47,9 @@ export function parseGgufConfig({ name, values, tensors }: GgufCheckpoint): Mode
   const up = layers.findIndex(({ experts }) => experts > 0);
   const upName = `blk.${up}.ffn_up${(layers[up]?.experts ?? 0) > 1 ? "_exps" : ""}.weight`;
   const vocab = rowsOf("token_embd.weight");
-  if (vocab === undefined)
+  if (vocab === undefined) {
     throw new ModelConfigError(`${name}: token_embd.weight is missing, which has a row for each id`);
+  }
   const gating = GATINGS[Number(keys.get("expert_gating_func") ?? 2)];
   if (!gating) throw keys.wrong("expert_gating_func", "1 (softmax) or 2 (sigmoid)");
   return {
