@@ -73,7 +73,7 @@ describe("files that are not there", () => {
     await writeFile(file, "");
     const { exitCode, err } = await generate(file);
     expect(exitCode).toBe(1);
-    expect(err).toContain(`blackmamba: ${file}: a folder expected, a file found; give the folder that holds it\n`);
+    expect(err).toContain(`blackmamba: ${file}: config.json is missing: expected config.json, found `);
   });
 
   test("no tokenizer.json: said before anything is loaded, and no obstacle to info", async () => {

@@ -71,6 +71,20 @@ describe.each(["q8_0", "q4_0"] as const)("--quantize %s", (quantize) => {
   });
 });
 
+test("--format gguf writes a model that computes the same, with nothing but its file", async () => {
+  expect((await convert(source, target, "--format", "gguf")).err).toMatch(/^wrote .*model\.gguf: /);
+  expect(await tree(target)).toEqual(["config.json", "model.gguf", "tokenizer.json"]);
+  expect(await logits(target)).toEqual(await logits(source));
+  expect(await logits(join(target, "model.gguf"))).toEqual(await logits(source));
+  await expectRefusal([source, target, "--format", "gguf"], /model\.gguf, config\.json, tokenizer\.json found/);
+  await expectRefusal(
+    [source, source, "--format", "gguf"],
+    /pytorch_model\.bin found, which would be loaded in its place/,
+  );
+  await writeFile(join(target, "other.gguf"), "");
+  await expectRefusal([source, target, "--format", "gguf", "--force"], /other\.gguf found/);
+});
+
 test("without --quantize the model computes the same", async () => {
   expect((await convert(source, target)).exitCode).toBe(0);
   expect(await logits(target)).toEqual(await logits(source));

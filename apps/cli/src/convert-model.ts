@@ -8,17 +8,27 @@ import { createFileSink, openFile } from "@blackmamba/checkpoint/node";
 import { type ConvertedWeights, type ConvertOptions, convertWeights } from "@blackmamba/model";
 import { OutputError } from "./errors.ts";
 import type { ConvertedModel, ConvertModelOptions } from "./library.ts";
+import type { Format } from "./options.ts";
 
-const WEIGHTS_FILE = "model.safetensors";
+/** What is written, and what would be loaded in its place. */
+const WEIGHTS: Readonly<Record<Format, { readonly file: string; readonly hiddenBy: readonly string[] }>> = {
+  safetensors: { file: "model.safetensors", hiddenBy: ["pytorch_model.bin"] },
+  gguf: {
+    file: "model.gguf",
+    hiddenBy: [
+      "pytorch_model.bin",
+      "model.safetensors",
+      "model.safetensors.index.json",
+      "pytorch_model.bin.index.json",
+    ],
+  },
+};
 
 /** A model's files beside its weights; the first is required. */
 const OTHER_FILES = ["config.json", "tokenizer.json", "tokenizer_config.json"] as const;
 
-/** Would be loaded in place of what is written. */
-const PREFERRED_WEIGHTS_FILE = "pytorch_model.bin";
-
 /**
- * Writes `model.safetensors` into the folder and copies `config.json` and the tokenizer's files to it.
+ * Writes `model.safetensors` or `model.gguf` into the folder and copies `config.json` and the tokenizer's files to it.
  *
  * @param source - a model's folder, or its weights' file with the other files beside it
  * @param folder - made if it is not there; on an error or an abort it is as it was before
@@ -26,18 +36,18 @@ const PREFERRED_WEIGHTS_FILE = "pytorch_model.bin";
 export async function convertModel(
   source: string,
   folder: string,
-  { quantize, force, signal, onProgress }: ConvertModelOptions,
+  { format, quantize, force, signal, onProgress }: ConvertModelOptions,
 ): Promise<ConvertedModel> {
-  await checkOutput(folder, force);
+  await checkOutput(folder, format, force);
   const isFile = await stat(source).then(
     (found) => found.isFile(),
     () => false,
   );
   const others = await readOthers(isFile ? dirname(source) : source);
-  const path = join(folder, WEIGHTS_FILE);
+  const path = join(folder, WEIGHTS[format].file);
   const firstMade = await makeFolder(folder);
   try {
-    const converted = await convertFile(source, path, { quantize, signal, onProgress });
+    const converted = await convertFile(source, path, { format, quantize, signal, onProgress });
     for (const [name, bytes] of others) await writeFile(join(folder, name), bytes);
     return { path, ...converted };
   } catch (error) {
@@ -57,17 +67,21 @@ async function convertFile(source: string, path: string, options: ConvertOptions
 }
 
 /** Refuses a folder in which something would be lost, or hide what is written. */
-async function checkOutput(folder: string, force: boolean): Promise<void> {
+async function checkOutput(folder: string, format: Format, force: boolean): Promise<void> {
+  const { file, hiddenBy } = WEIGHTS[format];
   const files = await readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
     if (error.code === "ENOENT") return [];
     const found = error.code === "ENOTDIR" ? "a file" : `it cannot be read (${error.message})`;
     throw new OutputError(folder, `a folder expected, found ${found}; name another folder`);
   });
-  if (files.includes(PREFERRED_WEIGHTS_FILE)) {
-    const found = `${PREFERRED_WEIGHTS_FILE} found, which would be loaded in its place`;
-    throw new OutputError(folder, `a folder for ${WEIGHTS_FILE} expected, ${found}; name another folder`);
+  const other = files.find(
+    (name) => hiddenBy.includes(name) || (format === "gguf" && name.endsWith(".gguf") && name !== file),
+  );
+  if (other !== undefined) {
+    const found = `${other} found, which would be loaded in its place`;
+    throw new OutputError(folder, `a folder for ${file} expected, ${found}; name another folder`);
   }
-  const existing = [WEIGHTS_FILE, ...OTHER_FILES].filter((name) => files.includes(name));
+  const existing = [file, ...OTHER_FILES].filter((name) => files.includes(name));
   if (existing.length === 0 || force) return;
   const found = `${existing.join(", ")} found`;
   throw new OutputError(folder, `a folder without a model expected, ${found}; name another, or overwrite with --force`);

@@ -2,6 +2,7 @@
  * What the commands need of the library, and no more: small enough for a test to stand in for it. The real one is
  * in `real-library.ts`.
  */
+
 import type {
   ConvertedWeights,
   DeviceChoice,
@@ -16,6 +17,7 @@ import type {
 } from "@blackmamba/model";
 import type { BenchReport } from "./bench/report.ts";
 import type { BenchRequest } from "./bench/run-bench.ts";
+import type { Format } from "./options.ts";
 
 /** Commands name a device and carry it from `selectDevice` to `load`; what else it can do is the library's matter. */
 export type Device = Pick<ModelDevice, "kind" | "name" | "software" | "dispose">;
@@ -41,6 +43,7 @@ export interface Model {
 }
 
 export interface ConvertModelOptions {
+  readonly format: Format;
   readonly quantize: QuantizedDType | undefined;
   /** Whether files that are there already may be overwritten. */
   readonly force: boolean;

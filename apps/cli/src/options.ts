@@ -72,6 +72,14 @@ export function parseQuantize(text: string): Quantize {
   throw wrong("--quantize", "q8_0, q4_0 or none", text);
 }
 
+/** What `convert` writes. */
+export type Format = "safetensors" | "gguf";
+
+export function parseFormat(text: string): Format {
+  if (text === "safetensors" || text === "gguf") return text;
+  throw wrong("--format", "safetensors or gguf", text);
+}
+
 /** As the library has it. */
 export function quantizedType(quantize: Quantize): QuantizedDType | undefined {
   return quantize === "none" ? undefined : quantize;

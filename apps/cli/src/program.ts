@@ -11,6 +11,7 @@ import {
   parseCount,
   parseDevice,
   parseDType,
+  parseFormat,
   parseMaxTokens,
   parseMinP,
   parseModelFolder,
@@ -108,7 +109,7 @@ Examples:
 
   program
     .command("convert")
-    .description("write a model's weights as safetensors, smaller if asked for, into a folder of its own")
+    .description("write a model's weights as safetensors or GGUF, smaller if asked for, into a folder of its own")
     .argument(
       "<source>",
       "folder with config.json and the weights, or the weights' file beside config.json",
@@ -116,9 +117,10 @@ Examples:
     )
     .argument(
       "<folder>",
-      "where model.safetensors goes, and copies of config.json and the tokenizer's files",
+      "where model.safetensors or model.gguf goes, and copies of config.json and the tokenizer's files",
       parseTarget,
     )
+    .option("--format <format>", "safetensors, or gguf with llama.cpp's names", parseFormat, "safetensors")
     .option("--quantize <type>", "make the large matrices q8_0 or q4_0, or none", parseQuantize, "none")
     .option("--force", "overwrite a model that is in the folder already")
     .addHelpText(
@@ -131,7 +133,8 @@ Memory does not grow with the model; nothing half-written is left behind.
 Examples:
   $ blackmamba convert ./my-model ./my-model-q8 --quantize q8_0
   $ blackmamba convert ./my-model/pytorch_model.bin ./my-model-q4 --quantize q4_0
-  $ blackmamba convert ./my-model ./my-model-safetensors`,
+  $ blackmamba convert ./my-model ./my-model-safetensors
+  $ blackmamba convert ./my-model ./my-model-gguf --format gguf --quantize q8_0`,
     )
     .action((source: string, folder: string, options: ConvertOptions) => convert(source, folder, options, io, library));
 

@@ -2,7 +2,6 @@
  * The library as the commands see it: `@blackmamba/model` and the model that comes along. Imported at the first call
  * of each, so that `--help` and a wrong option are answered at once.
  */
-import { readdir } from "node:fs/promises";
 import type { Device as ModelDevice } from "@blackmamba/model";
 import type { Library } from "./library.ts";
 
@@ -10,10 +9,12 @@ const model = () => import("@blackmamba/model");
 
 export const realLibrary: Library = {
   selectDevice: async (choice) => (await model()).selectDevice(choice),
-  async lacksTokenizer(folder) {
-    const files = await readdir(folder).catch((): string[] => []);
-    return files.includes("config.json") && !files.includes("tokenizer.json");
-  },
+  // A model may have its tokenizer within, or be its own: a GGUF file, a MambaByte.
+  lacksTokenizer: async (folder) =>
+    (await model()).describeModel(folder).then(
+      ({ hasTokenizer }) => !hasTokenizer,
+      () => false,
+    ),
   load: async (folder, { device, ...options }) =>
     // The only devices there are come from `selectDevice` above.
     (await model()).BlackMamba.load(folder, { ...options, device: device as ModelDevice }),

@@ -235,12 +235,23 @@ describe("convert", () => {
     expect(plain.out).toBe("");
     expect(plain.err).toMatch(/^wrote b\/model\.safetensors: 14\.0 MB, 62 bf16, 115 q4_0, in \d+ ms\n$/);
     expect(plain.library.calls).toEqual([
-      { name: "convertModel", arguments: ["a", "b", { quantize: undefined, force: false }] },
+      { name: "convertModel", arguments: ["a", "b", { format: "safetensors", quantize: undefined, force: false }] },
     ]);
     const full = await blackmamba(["convert", "a", "b", "--quantize", "q4_0", "--force"]);
-    expect(full.library.calls[0]!.arguments).toEqual(["a", "b", { quantize: "q4_0", force: true }]);
+    expect(full.library.calls[0]!.arguments).toEqual([
+      ...["a", "b"],
+      { format: "safetensors", quantize: "q4_0", force: true },
+    ]);
     const none = await blackmamba(["convert", "a", "b", "--quantize", "none"]);
-    expect(none.library.calls[0]!.arguments).toEqual(["a", "b", { quantize: undefined, force: false }]);
+    expect(none.library.calls[0]!.arguments).toEqual([
+      ...["a", "b"],
+      { format: "safetensors", quantize: undefined, force: false },
+    ]);
+    const gguf = await blackmamba(["convert", "a", "b", "--format", "gguf"]);
+    expect(gguf.library.calls[0]!.arguments[2]).toMatchObject({ format: "gguf" });
+    expect((await blackmamba(["convert", "a", "b", "--format", "onnx"])).err).toContain(
+      '--format: expected safetensors or gguf, found "onnx"',
+    );
   });
 
   test("shows a bar only to a terminal, and removes it", async () => {

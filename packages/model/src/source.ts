@@ -50,6 +50,14 @@ export interface OpenedModel {
   readonly config: ModelConfig;
   readonly checkpoint: Checkpoint;
   readonly tokenizer: Tokenizer | undefined;
+  /** `tokenizer.json` and `tokenizer_config.json`, parsed, where there are such. */
+  readonly tokenizerFiles: TokenizerFiles;
+}
+
+/** The files that a tokenizer was made of. */
+interface TokenizerFiles {
+  readonly json?: unknown;
+  readonly config?: unknown;
 }
 
 /** Names of the weights' file, the published layout's first; then those of an index of several. */
@@ -74,8 +82,9 @@ export async function openModel(source: ModelSource, signal?: AbortSignal): Prom
   try {
     opened = await openWeights(parts, signal);
     const config = await readConfig(parts, opened, signal);
-    const tokenizer = await openTokenizer(parts, opened, config, signal);
-    return { name, config, checkpoint: without(opened, redundantNames(config)), tokenizer };
+    const tokenizerFiles = await readTokenizer(parts, signal);
+    const tokenizer = openTokenizer(parts, tokenizerFiles, opened, config);
+    return { name, config, checkpoint: without(opened, redundantNames(config)), tokenizer, tokenizerFiles };
   } catch (error) {
     await opened?.close();
     throw error;
@@ -173,19 +182,24 @@ async function openPath(path: string): Promise<ModelParts> {
   }
 }
 
-async function openTokenizer(
+async function readTokenizer(parts: ModelParts, signal: AbortSignal | undefined): Promise<TokenizerFiles> {
+  if (!parts.tokenizer) return {};
+  const json = await readJson(parts.tokenizer, "tokenizer.json", signal);
+  const config = parts.tokenizerConfig && (await readJson(parts.tokenizerConfig, "tokenizer_config.json", signal));
+  return { json, config };
+}
+
+function openTokenizer(
   parts: ModelParts,
+  { json, config }: TokenizerFiles,
   checkpoint: Checkpoint,
   { layout, vocab }: ModelConfig,
-  signal: AbortSignal | undefined,
-): Promise<Tokenizer | undefined> {
+): Tokenizer | undefined {
   if (!parts.tokenizer) {
     if ("values" in checkpoint) return tokenizerWithin(checkpoint as GgufCheckpoint);
     // A MambaByte: it has as many ids as a byte has values, and no file that says so.
     return layout === "state-spaces" && vocab === 256 ? createByteTokenizer() : undefined;
   }
-  const json = await readJson(parts.tokenizer, "tokenizer.json", signal);
-  const config = parts.tokenizerConfig && (await readJson(parts.tokenizerConfig, "tokenizer_config.json", signal));
   try {
     return createTokenizer(json, config);
   } catch (cause) {

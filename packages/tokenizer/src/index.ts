@@ -10,5 +10,6 @@ export {
   UnknownTextError,
 } from "./errors.ts";
 export { createGgufTokenizer } from "./gguf-tokenizer.ts";
+export { ggufTokenizerValues, type TokenizerGgufValue } from "./gguf-values.ts";
 export type { DecodeOptions, TokenStream } from "./token-stream.ts";
 export { createTokenizer, type Tokenizer } from "./tokenizer.ts";

@@ -82,8 +82,8 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
         onProgress({ loadedBytes, totalBytes: 26_000_000, tensor: "a" });
       return model;
     },
-    async convertModel(source, folder, { quantize, force, signal, onProgress }) {
-      await step("convertModel", source, folder, { quantize, force });
+    async convertModel(source, folder, { format, quantize, force, signal, onProgress }) {
+      await step("convertModel", source, folder, { format, quantize, force });
       signal.throwIfAborted();
       for (const writtenBytes of [0, 7_000_000, 14_000_000])
         onProgress({ writtenBytes, totalBytes: 14_000_000, tensor: "a" });
