@@ -7,7 +7,7 @@ import { type CheckpointTensor, type ChunkOptions, chunkByteLengthOf, type Tenso
 import { blocksOf, decodeFloats } from "./decode-tensor.ts";
 import { QuantizeError } from "./errors.ts";
 import { DEQUANTIZERS, QUANTIZERS } from "./quantize/quantize.ts";
-import { tensorFromChunks } from "./tensor-from.ts";
+import { pieces, tensorFromChunks } from "./tensor-from.ts";
 
 /** Types whose elements stand for real numbers. */
 type FloatDType = Exclude<DType, "u32">;
@@ -90,12 +90,6 @@ async function* wholeBlocks(
     const whole = floats.length - (floats.length % QUANT_BLOCK);
     if (whole > 0) yield floats.subarray(0, whole);
     rest = floats.slice(whole);
-  }
-}
-
-function* pieces(bytes: Uint8Array, byteOffset: number, chunkByteLength: number): Generator<TensorChunk> {
-  for (let done = 0; done < bytes.byteLength; done += chunkByteLength) {
-    yield { byteOffset: byteOffset + done, bytes: bytes.subarray(done, done + chunkByteLength) };
   }
 }
 

@@ -63,6 +63,13 @@ export function tensorFromRanges(
   });
 }
 
+/** Bytes that belong at `byteOffset`, as chunks of at most so many. */
+export function* pieces(bytes: Uint8Array, byteOffset: number, chunkByteLength: number): Generator<TensorChunk> {
+  for (let done = 0; done < bytes.byteLength; done += chunkByteLength) {
+    yield { byteOffset: byteOffset + done, bytes: bytes.subarray(done, done + chunkByteLength) };
+  }
+}
+
 /**
  * A tensor whose bytes are in memory, for `writeSafetensors` and for tests.
  *

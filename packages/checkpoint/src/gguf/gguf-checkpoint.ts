@@ -11,7 +11,7 @@ import {
   type TensorChunk,
 } from "../checkpoint.ts";
 import { UnsupportedDtypeError } from "../errors.ts";
-import { tensorFromChunks, tensorFromRanges } from "../tensor-from.ts";
+import { pieces, tensorFromChunks, tensorFromRanges } from "../tensor-from.ts";
 import { GGML_TYPES, OTHER_GGML_TYPES } from "./ggml-types.ts";
 import { takeApart, VALUE_BYTES } from "./gguf-blocks.ts";
 import { type GgufEntry, readGgufHeader } from "./gguf-header.ts";
@@ -89,10 +89,4 @@ async function* quantizedChunks(
     yield* pieces(values, block * size, chunkByteLength);
   }
   yield* pieces(new Uint8Array(scales.buffer), layout.scales?.byteOffset ?? 0, chunkByteLength);
-}
-
-function* pieces(bytes: Uint8Array, byteOffset: number, chunkByteLength: number): Generator<TensorChunk> {
-  for (let done = 0; done < bytes.byteLength; done += chunkByteLength) {
-    yield { byteOffset: byteOffset + done, bytes: bytes.subarray(done, done + chunkByteLength) };
-  }
 }

@@ -1,10 +1,8 @@
 /**
  * Values of a GGUF header as bytes.
  */
+import { ARRAY, BOOL, F32, I32, NUMBER_ARRAYS, STRING, U32, U64 } from "./gguf-types.ts";
 import type { GgufArray, GgufValue } from "./gguf-values.ts";
-
-/** The format's numbers for types. */
-const [U32, I32, F32, BOOL, STRING, ARRAY, U64] = [4, 5, 6, 7, 8, 9, 10];
 
 export function u32(value: number): Uint8Array {
   return new Uint8Array(Uint32Array.of(value).buffer);
@@ -42,23 +40,9 @@ export function encodeValue(value: GgufValue): Uint8Array[] {
   }
 }
 
-/** Typed arrays by the type's number; the order matters to nobody. */
-const ARRAYS = [
-  [0, Uint8Array],
-  [1, Int8Array],
-  [2, Uint16Array],
-  [3, Int16Array],
-  [4, Uint32Array],
-  [5, Int32Array],
-  [6, Float32Array],
-  [10, BigUint64Array],
-  [11, BigInt64Array],
-  [12, Float64Array],
-] as const;
-
 function encodeArray(values: GgufArray): Uint8Array[] {
   if (ArrayBuffer.isView(values)) {
-    const [type] = ARRAYS.find(([, Numbers]) => values instanceof Numbers) ?? [0];
+    const [type] = [...NUMBER_ARRAYS].find(([, Numbers]) => values instanceof Numbers) ?? [0];
     return [u32(type), u64(values.length), new Uint8Array(values.buffer, values.byteOffset, values.byteLength)];
   }
   if (typeof values[0] === "boolean") {

@@ -4,6 +4,7 @@
  */
 import type { ByteSource, ReadOptions } from "../byte-source.ts";
 import { GgufError, LimitError, TruncatedError } from "../errors.ts";
+import { ARRAY, BOOL, NUMBER_ARRAYS, STRING } from "./gguf-types.ts";
 
 /** A value of a GGUF file's metadata. Whole numbers of 64 bits are `number` where that is exact, else `bigint`. */
 export type GgufValue = GgufScalar | GgufArray;
@@ -34,24 +35,6 @@ const WINDOW_BYTE_LENGTH = 1 << 20;
 
 /** Longest text: larger than any chat template. */
 const MAX_TEXT_BYTE_LENGTH = 16 << 20;
-
-const STRING = 8;
-const ARRAY = 9;
-const BOOL = 7;
-
-/** Arrays of numbers, by the type's number in the format. */
-const NUMBERS = new Map<number, { new (buffer: ArrayBuffer): GgufArray; readonly BYTES_PER_ELEMENT: number }>([
-  [0, Uint8Array],
-  [1, Int8Array],
-  [2, Uint16Array],
-  [3, Int16Array],
-  [4, Uint32Array],
-  [5, Int32Array],
-  [6, Float32Array],
-  [10, BigUint64Array],
-  [11, BigInt64Array],
-  [12, Float64Array],
-]);
 
 /** Reads values one after another. */
 export class GgufReader {
@@ -134,7 +117,7 @@ export class GgufReader {
   }
 
   async #numbers(type: number, count: number, what: string): Promise<GgufArray> {
-    const Numbers = NUMBERS.get(type);
+    const Numbers = NUMBER_ARRAYS.get(type);
     if (!Numbers) {
       throw new GgufError(
         this.#source.name,
