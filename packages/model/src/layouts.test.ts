@@ -121,8 +121,13 @@ test("a MambaByte has bytes for a tokenizer", async () => {
   const model = await BlackMamba.load(await byteModel(), { device: "cpu" });
   expect(model.tokenizer?.encode("ü")).toEqual([0xc3, 0xbc]);
   let text = "";
-  for await (const token of model.generate("Once", { maxTokens: 5 })) text += token.text;
-  expect(typeof text).toBe("string");
+  const ids: number[] = [];
+  for await (const token of model.generate("Once", { maxTokens: 5 })) {
+    text += token.text;
+    ids.push(token.id);
+  }
+  expect(ids).toHaveLength(5);
+  expect(text).toBe(model.tokenizer?.decode(ids));
   await model.dispose();
 });
 

@@ -3,12 +3,10 @@
  */
 import type { GgufCheckpoint } from "@blackmamba/checkpoint";
 import { ModelConfigError } from "../errors.ts";
+import { GGUF_GATINGS } from "../gguf/gguf-values.ts";
 import type { ModelConfig } from "./config.ts";
 import { ConfigKeys } from "./config-keys.ts";
 import type { LayerKind } from "./layer-kind.ts";
-
-/** llama.cpp's numbers for how logits of a router become gates. */
-const GATINGS: Readonly<Record<number, ModelConfig["gating"]>> = { 1: "softmax", 2: "sigmoid" };
 
 /**
  * Reads the configuration. Metadata has sizes; which layer is of which kind, and what has a bias, tensors say.
@@ -50,7 +48,8 @@ export function parseGgufConfig({ name, values, tensors }: GgufCheckpoint): Mode
   if (vocab === undefined) {
     throw new ModelConfigError(`${name}: token_embd.weight is missing, which has a row for each id`);
   }
-  const gating = GATINGS[Number(keys.get("expert_gating_func") ?? 2)];
+  const gatingNumber = Number(keys.get("expert_gating_func") ?? GGUF_GATINGS.sigmoid);
+  const gating = (["softmax", "sigmoid"] as const).find((each) => GGUF_GATINGS[each] === gatingNumber);
   if (!gating) throw keys.wrong("expert_gating_func", "1 (softmax) or 2 (sigmoid)");
   return {
     layout: "gguf",

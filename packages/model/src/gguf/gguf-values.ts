@@ -5,7 +5,7 @@ import type { GgufValue } from "@blackmamba/checkpoint";
 import type { ModelConfig } from "../config/config.ts";
 
 /** llama.cpp's numbers for how logits of a router become gates. */
-const GATINGS: Readonly<Record<ModelConfig["gating"], number>> = { softmax: 1, sigmoid: 2 };
+export const GGUF_GATINGS: Readonly<Record<ModelConfig["gating"], number>> = { softmax: 1, sigmoid: 2 };
 
 /** The metadata, but for a tokenizer's. */
 export function ggufValues(config: ModelConfig): Map<string, GgufValue> {
@@ -26,7 +26,7 @@ export function ggufValues(config: ModelConfig): Map<string, GgufValue> {
       expert_feed_forward_length: ffn,
       expert_count: experts,
       expert_used_count: 1,
-      expert_gating_func: GATINGS[gating],
+      expert_gating_func: GGUF_GATINGS[gating],
     }),
     "ssm.conv_kernel": taps,
     "ssm.inner_size": inner,
