@@ -10,11 +10,12 @@ const mayImport = {
   storyteller: [],
   kernels: ["tensor"],
   checkpoint: ["tensor"],
+  hub: ["checkpoint"],
   testing: ["tensor"],
   bench: ["tensor"],
   ssm: ["tensor", "kernels"],
   moe: ["tensor", "kernels"],
-  model: ["tensor", "kernels", "ssm", "moe", "checkpoint", "tokenizer"],
+  model: ["tensor", "kernels", "ssm", "moe", "checkpoint", "hub", "tokenizer"],
 };
 
 // What only this package's tests share stands in its `src/testing/`.

@@ -40,6 +40,7 @@ const node = defineConfig({
     ...limits,
     name: "node",
     include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "scripts/**/*.test.mjs"],
+    exclude: ["**/node_modules/**", "**/*.browser.test.ts"],
     // One process per file: two WebGPU devices in one process, or much work before the first dispatch, can abort Dawn.
     pool: "forks",
     isolate: true,
@@ -62,7 +63,7 @@ const chromium = defineConfig({
   },
   test: {
     ...limits,
-    include: ["packages/{tensor,kernels,ssm,moe,model,tokenizer,testing}/src/**/*.test.ts"],
+    include: ["packages/{tensor,kernels,ssm,moe,model,tokenizer,hub,testing}/src/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/*.node.test.ts"],
     provide: { devices },
     // After the other project: together they would share two processors.

@@ -22,8 +22,25 @@ export interface ByteSource {
    * Rejects with `TruncatedError` when the source holds fewer.
    */
   read(byteOffset: number, byteLength: number, options?: ReadOptions): Promise<Uint8Array>;
+  /**
+   * For sources that fetch: says that all of it will be read, and resolves when all of it is there and was found to be right. Until
+   * then, what was read may be wrong.
+   */
+  complete?(options?: ReadOptions): Promise<void>;
   /** Frees what the source holds, such as a file handle. */
   close?(): Promise<void>;
+}
+
+/** Files that belong together, wherever they lie. */
+export interface FileFolder {
+  /** What to call it in errors, such as its path. */
+  readonly name: string;
+  /** Whether `list` gives every file there is, rather than those that were thought of. */
+  readonly isListed: boolean;
+  /** Names of its files. */
+  list(): Promise<string[]>;
+  /** Opens one of them. Rejects if there is none of that name. */
+  open(file: string, options?: ReadOptions): Promise<ByteSource>;
 }
 
 /** Anything that `toByteSource` makes a source of. */

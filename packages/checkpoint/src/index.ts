@@ -7,6 +7,7 @@ export {
   blobSource,
   bytesSource,
   checkRange,
+  type FileFolder,
   type ReadOptions,
   toByteSource,
 } from "./byte-source.ts";

@@ -22,9 +22,16 @@ import type { GeneratedToken } from "./generate/text.ts";
 import { ModelState } from "./model-state.ts";
 import { countBytes, countParameters, type ParameterCount } from "./parameters.ts";
 import { type ForwardProfile, type ProfileOptions, profileForward } from "./profile.ts";
-import { type ModelSource, openModel } from "./source.ts";
+import type { FetchOptions } from "./source/locate.ts";
+import { type ModelSource, openModel } from "./source/open-model.ts";
 import { type Trace, traceForward } from "./trace.ts";
-import { disposeWeights, type LoadProgress, loadWeights, presentWeights } from "./weights/load-weights.ts";
+import {
+  checkWeights,
+  disposeWeights,
+  type LoadProgress,
+  loadWeights,
+  presentWeights,
+} from "./weights/load-weights.ts";
 import { type MakeWeight, madeWeights, makeWeights } from "./weights/make-weights.ts";
 import { checkQuantize, quantizedWeights } from "./weights/quantized-weights.ts";
 import { type ModelTable, weightTable } from "./weights/weight-table.ts";
@@ -33,7 +40,7 @@ import { type ModelTable, weightTable } from "./weights/weight-table.ts";
 const DEFAULT_BATCH_SIZE = 32;
 
 /** Options of {@link BlackMamba.load}. */
-export interface LoadOptions {
+export interface LoadOptions extends FetchOptions {
   /**
    * `"auto"` (the default) takes a hardware GPU if there is one, else the CPU. A device that you made is not disposed with
    * the model, and several models may share it.
@@ -45,7 +52,7 @@ export interface LoadOptions {
    * default every matrix stays in the checkpoint's own type.
    */
   readonly quantize?: QuantizedDType | undefined;
-  /** Ends loading; the promise rejects with the signal's reason, and nothing stays allocated. */
+  /** Ends loading; the promise rejects with the signal's reason, and nothing stays allocated. What was fetched stays in the cache. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each tensor. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
@@ -118,24 +125,36 @@ export class BlackMamba {
   /**
    * Loads a model.
    *
-   * @param source - a folder with `config.json`, `pytorch_model.bin` or `model.safetensors`, and `tokenizer.json`; or
-   *   those files as bytes, Blobs or range sources
+   * @param source - a folder with `config.json`, `pytorch_model.bin` or `model.safetensors`, and `tokenizer.json`, or a GGUF file;
+   *   given by its path, by its address, or by the name of a model on a hub, such as `"Zyphra/BlackMamba-1.5B"`, of which the
+   *   files are kept in the hub's cache. Or those files as bytes, Blobs or range sources
    * @throws ModelFileError, ModelConfigError, ModelWeightsError, CheckpointError, NoDeviceError: each names what is wrong
    */
   static async load(
     source: ModelSource,
-    { device = "auto", quantize, signal, onProgress }: LoadOptions = {},
+    { device = "auto", quantize, signal, onProgress, hub, onFetch }: LoadOptions = {},
   ): Promise<BlackMamba> {
     signal?.throwIfAborted();
     checkQuantize(quantize);
-    const { config, checkpoint, tokenizer } = await openModel(source, signal);
+    const { config, checkpoint, tokenizer, complete } = await openModel(source, { hub, onFetch, signal });
     try {
       const table = weightTable(config);
       const stored = quantize ? quantizedWeights(checkpoint, table, quantize) : checkpoint;
       const parameters = countParameters(presentWeights(checkpoint, table));
-      return await BlackMamba.#on(device, { config, tokenizer, parameters }, (selected) =>
-        loadWeights(selected, stored, table, { signal, onProgress }),
-      );
+      return await BlackMamba.#on(device, { config, tokenizer, parameters }, async (selected) => {
+        checkWeights(checkpoint, table);
+        // Begun first: what has to be fetched is then on its way before it is asked for.
+        const completed = complete();
+        completed.catch(() => {});
+        const weights = await loadWeights(selected, stored, table, { signal, onProgress });
+        try {
+          await completed;
+        } catch (error) {
+          disposeWeights(weights);
+          throw error;
+        }
+        return weights;
+      });
     } finally {
       await checkpoint.close();
     }

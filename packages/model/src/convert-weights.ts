@@ -9,13 +9,14 @@ import { countDTypes } from "./describe.ts";
 import { ModelFileError, OptionError } from "./errors.ts";
 import { ggufTensors } from "./gguf/gguf-tensors.ts";
 import { ggufValues } from "./gguf/gguf-values.ts";
-import { type ModelSource, openModel } from "./source.ts";
+import type { FetchOptions } from "./source/locate.ts";
+import { type ModelSource, openModel } from "./source/open-model.ts";
 import { checkWeights } from "./weights/load-weights.ts";
 import { checkQuantize, quantizedWeights } from "./weights/quantized-weights.ts";
 import { weightTable } from "./weights/weight-table.ts";
 
 /** Options of {@link convertWeights}. */
-export interface ConvertOptions {
+export interface ConvertOptions extends FetchOptions {
   /** What the large matrices become; left out, every tensor stays as it is. As in `LoadOptions`. */
   readonly quantize?: QuantizedDType | undefined;
   /**
@@ -47,14 +48,14 @@ export interface ConvertedWeights {
 export async function convertWeights(
   source: ModelSource,
   sink: ByteSink,
-  { quantize, format = "safetensors", signal, onProgress }: ConvertOptions = {},
+  { quantize, format = "safetensors", signal, onProgress, hub, onFetch }: ConvertOptions = {},
 ): Promise<ConvertedWeights> {
   try {
     checkQuantize(quantize);
     if (format !== "safetensors" && format !== "gguf")
       throw new OptionError("format", '"safetensors" or "gguf"', format);
     signal?.throwIfAborted();
-    const { config, checkpoint, tokenizerFiles } = await openModel(source, signal);
+    const { config, checkpoint, tokenizerFiles } = await openModel(source, { hub, onFetch, signal });
     try {
       if (config.layout === "gguf") {
         const expected =

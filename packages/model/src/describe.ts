@@ -5,7 +5,8 @@ import { type CheckpointTensor, requireTensor } from "@blackmamba/checkpoint";
 import type { ModelConfig } from "./config/config.ts";
 import { describeLayerKind } from "./config/layer-kind.ts";
 import { countParameters, type ParameterCount } from "./parameters.ts";
-import { type ModelSource, openModel } from "./source.ts";
+import type { FetchOptions } from "./source/locate.ts";
+import { type ModelSource, openModel } from "./source/open-model.ts";
 import { byteLength, checkWeights, presentWeights } from "./weights/load-weights.ts";
 import type { Weight } from "./weights/weight.ts";
 import { weightTable } from "./weights/weight-table.ts";
@@ -42,11 +43,8 @@ export interface LayerDescription {
  *
  * @throws the same errors as `BlackMamba.load`, those about devices excepted
  */
-export async function describeModel(
-  source: ModelSource,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<ModelDescription> {
-  const { name, config, checkpoint, tokenizer } = await openModel(source, signal);
+export async function describeModel(source: ModelSource, options: FetchOptions = {}): Promise<ModelDescription> {
+  const { name, config, checkpoint, tokenizer } = await openModel(source, options);
   try {
     const table = weightTable(config);
     checkWeights(checkpoint, table);

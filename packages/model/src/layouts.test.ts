@@ -7,7 +7,7 @@ import { expectClose, readFixture, readJsonFixture, rowArgmax, testDevices } fro
 import { describe, expect, test } from "vitest";
 import { BlackMamba } from "./blackmamba.ts";
 import { describeModel } from "./describe.ts";
-import type { ModelParts } from "./source.ts";
+import type { ModelParts } from "./source/open-model.ts";
 import { GoldenValues } from "./testing/golden.ts";
 import { memorySink } from "./testing/memory-sink.ts";
 

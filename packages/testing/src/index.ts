@@ -4,6 +4,14 @@
  * @packageDocumentation
  */
 export { type TestDevice, testChainDevices, testDevices, testDeviceVariants } from "./devices.ts";
+export {
+  createFakeHub,
+  type FakeHub,
+  type FakeHubOptions,
+  fileResponse,
+  HUB_COMMIT,
+  type HubModel,
+} from "./fake-hub.ts";
 export { readFixture, readJsonFixture, readRepositoryFile } from "./fixtures.ts";
 export { type GgufFile, type GgufTensor, ggufFile, type TypedValue } from "./gguf-bytes.ts";
 export { type KernelCase, type TensorMaker, testKernel } from "./kernel-test.ts";

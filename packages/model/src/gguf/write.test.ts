@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { BlackMamba } from "../blackmamba.ts";
 import { convertWeights } from "../convert-weights.ts";
 import { OptionError } from "../errors.ts";
-import type { ModelParts } from "../source.ts";
+import type { ModelParts } from "../source/open-model.ts";
 import { GOLDEN_NAMES, goldenParts, text } from "../testing/golden.ts";
 import { memorySink } from "../testing/memory-sink.ts";
 

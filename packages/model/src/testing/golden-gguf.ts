@@ -3,7 +3,7 @@
  */
 import { decodeTensor, openCheckpoint } from "@blackmamba/checkpoint";
 import { type GgufTensor, ggufFile, type TypedValue } from "@blackmamba/testing";
-import type { ModelParts } from "../source.ts";
+import type { ModelParts } from "../source/open-model.ts";
 import type { PlainConfig } from "./plain-model.ts";
 
 /** Which type tensors of two dimensions and more have: ggml's numbers. */

@@ -3,7 +3,7 @@
  */
 import { type Checkpoint, decodeTensor, openCheckpoint, requireTensor } from "@blackmamba/checkpoint";
 import { readFixture } from "@blackmamba/testing";
-import type { ModelParts } from "../source.ts";
+import type { ModelParts } from "../source/open-model.ts";
 
 /** Folders below `fixtures/golden`. */
 export const GOLDEN_NAMES = ["blackmamba", "all-block-kinds", "softmax-top1"] as const;

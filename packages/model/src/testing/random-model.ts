@@ -5,7 +5,7 @@ import { tensorFromBytes, writeSafetensors } from "@blackmamba/checkpoint";
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "@blackmamba/tensor";
 import { randomNumbers } from "@blackmamba/testing";
 import { parseConfig } from "../config/config.ts";
-import type { ModelParts } from "../source.ts";
+import type { ModelParts } from "../source/open-model.ts";
 import { weightsOf, weightTable } from "../weights/weight-table.ts";
 import { memorySink } from "./memory-sink.ts";
 import type { PlainConfig } from "./plain-model.ts";

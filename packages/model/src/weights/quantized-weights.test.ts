@@ -9,7 +9,7 @@ import { expectClose, testDevices } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
 import { BlackMamba } from "../blackmamba.ts";
 import { convertWeights } from "../convert-weights.ts";
-import { type ModelParts, openModel } from "../source.ts";
+import { type ModelParts, openModel } from "../source/open-model.ts";
 import { memorySink } from "../testing/memory-sink.ts";
 import type { PlainConfig } from "../testing/plain-model.ts";
 import { randomModel } from "../testing/random-model.ts";

@@ -9,7 +9,6 @@ import {
   openCheckpoint,
   openShards,
   parseShardIndex,
-  shardFiles,
   toByteSource,
 } from "@blackmamba/checkpoint";
 import {
@@ -19,10 +18,13 @@ import {
   type Tokenizer,
   TokenizerError,
 } from "@blackmamba/tokenizer";
-import { type ModelConfig, parseConfig } from "./config/config.ts";
-import { parseGgufConfig } from "./config/gguf-config.ts";
-import { ModelFileError } from "./errors.ts";
-import { redundantNames } from "./weights/weight-table.ts";
+import { type ModelConfig, parseConfig } from "../config/config.ts";
+import { parseGgufConfig } from "../config/gguf-config.ts";
+import { ModelFileError } from "../errors.ts";
+import { redundantNames } from "../weights/weight-table.ts";
+import { type FetchOptions, type Located, locate } from "./locate.ts";
+import { openModelFiles } from "./model-files.ts";
+import { isBytes, isSource, readJson } from "./read-json.ts";
 
 /** A model's parts, for hosts without folders. Range sources are closed once they have been read. */
 export interface ModelParts {
@@ -41,7 +43,10 @@ export interface ModelParts {
   readonly tokenizerConfig?: ByteSourceLike | object | undefined;
 }
 
-/** The path of a folder, or of the weights' file in one (Node only); or the parts themselves. */
+/**
+ * A folder, or the weights' file in one: a path (in Node), an address (`https://…`; in a browser also relative to the page), or the
+ * name of a model on a hub (`"Zyphra/BlackMamba-1.5B"`, `@revision` behind it). Or the parts themselves.
+ */
 export type ModelSource = string | ModelParts;
 
 /** A source's files, opened; nothing large has been read. */
@@ -52,6 +57,11 @@ export interface OpenedModel {
   readonly tokenizer: Tokenizer | undefined;
   /** `tokenizer.json` and `tokenizer_config.json`, parsed, where there are such. */
   readonly tokenizerFiles: TokenizerFiles;
+  /**
+   * Says that all of the weights will be read, so that what has to be fetched is on its way before it is asked for. Resolves when
+   * all of it was found to be right; nothing that was read may be used before.
+   */
+  complete(): Promise<void>;
 }
 
 /** The files that a tokenizer was made of. */
@@ -60,31 +70,31 @@ interface TokenizerFiles {
   readonly config?: unknown;
 }
 
-/** Names of the weights' file, the published layout's first; then those of an index of several. */
-const WEIGHTS_FILES = ["pytorch_model.bin", "model.safetensors"];
-const INDEX_FILES = ["model.safetensors.index.json", "pytorch_model.bin.index.json"];
-
-/** The weights' file that is read of these, unless it is a GGUF. */
-function weightsOf(files: readonly string[]): string | undefined {
-  return [...WEIGHTS_FILES, ...INDEX_FILES].find((name) => files.includes(name));
-}
+/** The published models' (specification, sections 1 and 6): its ids, and what they are padded to at most, by 128. */
+const USUAL_TOKENIZER = { model: "EleutherAI/gpt-neox-20b", ids: 50_277, padded: 50_304 };
 
 /** Opens a source. The caller closes the checkpoint. */
-export async function openModel(source: ModelSource, signal?: AbortSignal): Promise<OpenedModel> {
+export async function openModel(source: ModelSource, options: FetchOptions = {}): Promise<OpenedModel> {
+  const { signal } = options;
   const isParts = typeof source === "object" && source !== null && "weights" in source;
   if (!isParts && (typeof source !== "string" || source === "")) {
     const found = typeof source === "string" ? "an empty path" : String(source);
     throw new ModelFileError(`model: expected the path of a folder, or { config, weights, tokenizer }, found ${found}`);
   }
-  const parts = typeof source === "string" ? await openPath(source) : source;
+  const located = typeof source === "string" ? await locate(source, options) : undefined;
+  let parts = located ? await openModelFiles(located, signal) : (source as ModelParts);
   const name = typeof source === "string" ? source : "model";
   let opened: Checkpoint | undefined;
   try {
     opened = await openWeights(parts, signal);
     const config = await readConfig(parts, opened, signal);
+    if (!parts.tokenizer) parts = { ...parts, ...(await openUsualTokenizer(located, config, signal)) };
     const tokenizerFiles = await readTokenizer(parts, signal);
     const tokenizer = openTokenizer(parts, tokenizerFiles, opened, config);
-    return { name, config, checkpoint: without(opened, redundantNames(config)), tokenizer, tokenizerFiles };
+    const complete = async () => {
+      await Promise.all([parts.weights].flat().map((each) => isSource(each) && each.complete?.({ signal })));
+    };
+    return { name, config, checkpoint: without(opened, redundantNames(config)), tokenizer, tokenizerFiles, complete };
   } catch (error) {
     await opened?.close();
     throw error;
@@ -124,62 +134,19 @@ function without(checkpoint: Checkpoint, names: readonly string[]): Checkpoint {
   return { ...checkpoint, tensors };
 }
 
-/** A model's folder, or its weights' file with the other files beside it. */
-async function openPath(path: string): Promise<ModelParts> {
-  const { isFile, listFolder, openFile } = await import("#folder");
-  const isWeights = await isFile(path);
-  const folder = isWeights ? (/^(.*)[\\/][^\\/]*$/.exec(path)?.[1] ?? ".") : path.replace(/[\\/]+$/, "");
-  const files = await listFolder(folder === "" ? "/" : folder);
-  const required = (expected: string, names: readonly string[]): string => {
-    const name = names.find((candidate) => files.includes(candidate));
-    if (name) return name;
-    throw new ModelFileError(
-      `${path}: ${expected} is missing: expected ${names.join(" or ")}, found ${files.join(", ") || "an empty folder"}; ` +
-        "give the folder that holds the model's files",
-    );
-  };
-  const ggufFiles = files.filter((name) => name.endsWith(".gguf"));
-  const isGguf = isWeights ? path.endsWith(".gguf") : ggufFiles.length === 1 && !weightsOf(files);
-  if (!isGguf) required("config.json", ["config.json"]);
-  const weightsFile = isWeights
-    ? path.replace(/^.*[\\/]/, "")
-    : isGguf
-      ? (ggufFiles[0] as string)
-      : required("the weights' file", [...WEIGHTS_FILES, ...INDEX_FILES]);
-  const opened: ByteSource[] = [];
-  const open = async (name: string): Promise<ByteSource> => {
-    const source = await openFile(isWeights && name === weightsFile ? path : `${folder}/${name}`);
-    opened.push(source);
-    return source;
-  };
-  const optional = async (name: string) => (files.includes(name) ? open(name) : undefined);
-  /** Opens the index's files; the index, which has to be read for that, as it was parsed. */
-  const openIndexed = async () => {
-    const source = await open(weightsFile);
-    const json = (await readJson(source, weightsFile, undefined)) as object;
-    const index = parseShardIndex(json, source.name);
-    const missing = shardFiles(index).filter((file) => !files.includes(file));
-    if (missing.length > 0) {
-      const found = `${missing.length} of ${shardFiles(index).length} files are missing: ${missing.join(", ")}`;
-      throw new ModelFileError(
-        `${source.name}: expected the files it names beside it, found that ${found}; download them`,
-      );
-    }
-    const weights: ByteSource[] = [];
-    for (const file of shardFiles(index)) weights.push(await open(file));
-    return { weights, weightsIndex: source };
-  };
-  try {
-    return {
-      config: isGguf ? undefined : await open("config.json"),
-      tokenizer: await optional("tokenizer.json"),
-      tokenizerConfig: await optional("tokenizer_config.json"),
-      ...(INDEX_FILES.includes(weightsFile) ? await openIndexed() : { weights: await open(weightsFile) }),
-    };
-  } catch (error) {
-    await Promise.all(opened.map(close));
-    throw error;
-  }
+/** Where a hub's model comes without a tokenizer, the one that models of its layout were published with. */
+async function openUsualTokenizer(
+  located: Located | undefined,
+  { layout, vocab }: ModelConfig,
+  signal: AbortSignal | undefined,
+): Promise<Pick<ModelParts, "tokenizer" | "tokenizerConfig">> {
+  const isOfLayout = layout === "blackmamba" || layout === "state-spaces";
+  const { ids, padded } = USUAL_TOKENIZER;
+  if (!located?.neighbour || !isOfLayout || vocab < ids || vocab > padded) return {};
+  const folder = await located.neighbour(USUAL_TOKENIZER.model);
+  const tokenizer = await folder.open("tokenizer.json", { signal });
+  const hasConfig = (await folder.list()).includes("tokenizer_config.json");
+  return { tokenizer, tokenizerConfig: hasConfig ? await folder.open("tokenizer_config.json", { signal }) : undefined };
 }
 
 async function readTokenizer(parts: ModelParts, signal: AbortSignal | undefined): Promise<TokenizerFiles> {
@@ -226,31 +193,6 @@ function weightsSource(from: ByteSourceLike): ByteSource {
   throw new ModelFileError(
     `weights: expected a Blob, bytes or a range source, found ${typeof from}; a path is given as load(folder)`,
   );
-}
-
-/** Parses a JSON file; what is parsed already is returned as it is. */
-async function readJson(
-  from: ByteSourceLike | object,
-  name: string,
-  signal: AbortSignal | undefined,
-): Promise<unknown> {
-  if (!isBytes(from)) return from;
-  const source = toByteSource(from, name);
-  const bytes = await source.read(0, source.byteLength, { signal });
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    const found = `something else (${(cause as Error).message})`;
-    throw new ModelFileError(`${source.name}: expected JSON, found ${found}; mend it, or download it again`, { cause });
-  }
-}
-
-function isBytes(from: ByteSourceLike | object): from is ByteSourceLike {
-  return from instanceof Blob || from instanceof ArrayBuffer || from instanceof Uint8Array || isSource(from);
-}
-
-function isSource(from: unknown): from is ByteSource {
-  return typeof from === "object" && from !== null && "read" in from && typeof from.read === "function";
 }
 
 function nameOf(from: unknown, fallback: string): string {

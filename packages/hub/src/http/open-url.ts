@@ -1,0 +1,44 @@
+/**
+ * A file on any server as a source of bytes. Not here: a hub's files, which are kept, see `hub/`.
+ */
+import type { ByteSource, ReadOptions } from "@blackmamba/checkpoint";
+import { host } from "#host";
+import { fetchRange } from "./fetch-range.ts";
+import { httpSource } from "./http-source.ts";
+import type { HttpOptions, RemoteFile } from "./remote-file.ts";
+
+/** Options of {@link openUrl}. */
+export interface UrlOptions extends HttpOptions, ReadOptions {}
+
+/**
+ * Opens a file on a server. Ranges are fetched as they are read, and nothing is kept. Of a server that gives no ranges, the whole
+ * file is fetched first: in Node into a temporary file, in a browser into memory.
+ *
+ * @throws HttpStatusError, ConnectionError, ResponseError; from `read` also ChangedFileError
+ */
+export async function openUrl(url: string, { signal, ...http }: UrlOptions = {}): Promise<ByteSource> {
+  const file: RemoteFile = { name: url, url, ...http };
+  // The first byte tells whether there are ranges, and how long the file is.
+  const pieces = fetchRange(file, 0, 1, { signal });
+  await pieces.next();
+  await pieces.return(undefined);
+  if (!file.hasRanges || file.byteLength === undefined) return fetchWhole(file, signal);
+  return httpSource(file as RemoteFile & { readonly byteLength: number });
+}
+
+async function fetchWhole(file: RemoteFile, signal: AbortSignal | undefined): Promise<ByteSource> {
+  const temporary = await host.temporaryFile();
+  try {
+    const end = file.byteLength ?? Number.POSITIVE_INFINITY;
+    for await (const piece of fetchRange(file, 0, end, { signal })) await temporary.append(piece);
+  } catch (error) {
+    await temporary.discard();
+    throw error;
+  }
+  return {
+    name: file.name,
+    byteLength: temporary.byteLength,
+    read: (byteOffset, byteLength) => temporary.read(byteOffset, byteLength),
+    close: () => temporary.discard(),
+  };
+}

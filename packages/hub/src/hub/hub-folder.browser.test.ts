@@ -1,0 +1,3 @@
+import { testHubFolder } from "../testing/hub-folder-suite.ts";
+
+testHubFolder(async () => crypto.randomUUID());

@@ -1,0 +1,158 @@
+/**
+ * A model hub as its clients see it, without a network: answers requests from files in memory. Not here: sockets and what can happen
+ * to them, see `hub-server.node.ts`.
+ */
+
+/** A model: its files by path. */
+export type HubModel = Readonly<Record<string, Uint8Array>>;
+
+/** Options of {@link createFakeHub}. */
+export interface FakeHubOptions {
+  /** By name, such as `"owner/name"`. */
+  readonly models: Readonly<Record<string, HubModel>>;
+  /** Files of more bytes are published with their SHA-256 and come from another address; default 1000. */
+  readonly largeByteLength?: number | undefined;
+  /** Without it, no token is asked for. */
+  readonly token?: string | undefined;
+  /** Whether parts of files are given; default true. */
+  readonly hasRanges?: boolean | undefined;
+}
+
+/** A hub in memory. */
+export interface FakeHub {
+  /** What it answers; an address of any host will do. */
+  answer(request: Request): Promise<Response>;
+  /** The same as a `fetch`, redirects followed. */
+  readonly fetch: typeof fetch;
+  /** What was asked, `GET /path` and a range behind it if there was one. */
+  readonly requests: readonly string[];
+  /** Replaces what files hold, without a word about it: what is published of them stays. */
+  corrupt(path: string, bytes: Uint8Array): void;
+}
+
+interface HubEntry {
+  readonly path: string;
+  readonly oid: string;
+  readonly sha256: string | undefined;
+  bytes: Uint8Array;
+}
+
+/** The only commit of every model. */
+export const HUB_COMMIT = "0123456789abcdef0123456789abcdef01234567";
+
+/** Makes a hub of these models, each with the branch `main`. */
+export function createFakeHub({ models, largeByteLength = 1000, token, hasRanges = true }: FakeHubOptions): FakeHub {
+  const requests: string[] = [];
+  const entries = Promise.all(
+    Object.entries(models).map(async ([name, files]) => {
+      const all = Object.entries(files).map(([path, bytes]) => entryOf(path, bytes, largeByteLength));
+      return [name, await Promise.all(all)] as const;
+    }),
+  ).then((pairs) => new Map(pairs));
+
+  const answer = async (request: Request): Promise<Response> => {
+    const url = new URL(request.url);
+    const range = request.headers.get("Range");
+    requests.push(`${request.method} ${url.pathname}${range ? ` ${range}` : ""}`);
+    const found = await entries;
+    if (url.pathname.startsWith("/cdn/")) {
+      const entry = [...found.values()].flat().find(({ sha256 }) => `/cdn/${sha256}` === url.pathname);
+      if (request.headers.has("Authorization")) return new Response("one authorisation only", { status: 400 });
+      return entry ? fileResponse(request, entry, hasRanges) : new Response("", { status: 404 });
+    }
+    if (token && request.headers.get("Authorization") !== `Bearer ${token}`) {
+      return json({ error: "Invalid username or password." }, 401);
+    }
+    return answerModel(url, request, found, hasRanges);
+  };
+
+  const follow: typeof fetch = async (input, init) => {
+    init?.signal?.throwIfAborted();
+    let response = await answer(new Request(input, init));
+    const location = response.headers.get("Location");
+    if (location) {
+      const { Authorization: _, ...headers } = (init?.headers ?? {}) as Record<string, string>;
+      response = await answer(new Request(location, { ...init, headers }));
+    }
+    return response;
+  };
+  return {
+    answer,
+    fetch: follow,
+    requests,
+    corrupt: (path, bytes) =>
+      void entries.then((found) => {
+        for (const entry of [...found.values()].flat()) if (entry.path === path) entry.bytes = bytes;
+      }),
+  };
+}
+
+function answerModel(
+  url: URL,
+  request: Request,
+  models: ReadonlyMap<string, readonly HubEntry[]>,
+  hasRanges: boolean,
+): Response {
+  const [, api, name = "", what, revision, path = ""] =
+    /^\/(api\/models\/)?([^/]+\/[^/]+)\/(revision|tree|resolve)\/([^/]+)(?:\/(.+))?$/.exec(url.pathname) ?? [];
+  const files = models.get(name);
+  if (!files || (revision !== "main" && revision !== HUB_COMMIT)) return json({ error: "Repository not found" }, 404);
+  if (api && what === "revision") {
+    const counts = { downloads: 0, likes: 0, lastModified: "2026-01-01T00:00:00.000Z" };
+    return json({ _id: "1", id: name, private: false, gated: false, ...counts, sha: HUB_COMMIT });
+  }
+  if (api && what === "tree") {
+    const listed = files.map(({ path: at, oid, sha256, bytes }) => {
+      const lfs = sha256 && { lfs: { oid: sha256, size: bytes.byteLength, pointerSize: 130 } };
+      return { type: "file", path: at, oid, size: bytes.byteLength, ...lfs };
+    });
+    return json([{ type: "directory", path: "runs", oid: "0".repeat(40), size: 0 }, ...listed]);
+  }
+  const entry = files.find((each) => each.path === decodeURIComponent(path));
+  if (!entry) return new Response("", { status: 404, headers: { "X-Error-Code": "EntryNotFound" } });
+  if (entry.sha256) {
+    const headers = { Location: new URL(`/cdn/${entry.sha256}`, url).href, "X-Linked-ETag": `"${entry.sha256}"` };
+    return new Response(null, { status: 302, headers });
+  }
+  return fileResponse(request, entry, hasRanges);
+}
+
+/** All of a file, or the part that was asked for. */
+export function fileResponse(
+  request: Request,
+  { bytes, oid }: { readonly bytes: Uint8Array; readonly oid: string },
+  hasRanges: boolean,
+): Response {
+  const common = { ETag: `"${oid}"`, "Content-Type": "application/octet-stream" };
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.get("Range") ?? "") ?? [];
+  const isPart = hasRanges && from !== undefined;
+  const start = isPart ? Number(from) : 0;
+  if (start >= bytes.byteLength && isPart) {
+    return new Response("", { status: 416, headers: { "Content-Range": `bytes */${bytes.byteLength}` } });
+  }
+  const end = isPart && to ? Math.min(Number(to) + 1, bytes.byteLength) : bytes.byteLength;
+  const headers = { ...common, "Content-Length": String(end - start) };
+  const body = request.method === "HEAD" ? null : (bytes.slice(start, end) as Uint8Array<ArrayBuffer>);
+  if (!isPart) return new Response(body, { headers });
+  const range = { "Content-Range": `bytes ${start}-${end - 1}/${bytes.byteLength}` };
+  return new Response(body, { status: 206, headers: { ...headers, ...range } });
+}
+
+async function entryOf(path: string, bytes: Uint8Array, largeByteLength: number): Promise<HubEntry> {
+  const header = new TextEncoder().encode(`blob ${bytes.byteLength}\0`);
+  const blob = new Uint8Array(header.byteLength + bytes.byteLength);
+  blob.set(header);
+  blob.set(bytes, header.byteLength);
+  const isLarge = bytes.byteLength > largeByteLength;
+  const sha256 = isLarge ? await hex("SHA-256", bytes) : undefined;
+  return { path, bytes, oid: await hex("SHA-1", blob), sha256 };
+}
+
+async function hex(algorithm: string, bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest(algorithm, bytes as Uint8Array<ArrayBuffer>);
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function json(value: unknown, status = 200): Response {
+  return Response.json(value, { status });
+}
