@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { makeCacheFolder } from "./cache-folder.ts";
 export { type TestDevice, testChainDevices, testDevices, testDeviceVariants } from "./devices.ts";
 export {
   createFakeHub,
@@ -15,4 +16,4 @@ export {
 export { readFixture, readJsonFixture, readRepositoryFile } from "./fixtures.ts";
 export { type GgufFile, type GgufTensor, ggufFile, type TypedValue } from "./gguf-bytes.ts";
 export { type KernelCase, type TensorMaker, testKernel } from "./kernel-test.ts";
-export { expectClose, randomNumbers, relativeError, rowArgmax } from "./numbers.ts";
+export { countingBytes, expectBytes, expectClose, randomNumbers, relativeError, rowArgmax } from "./numbers.ts";

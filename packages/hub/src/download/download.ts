@@ -51,6 +51,7 @@ export class Download implements ByteSource {
   readonly #islands = new Islands();
   readonly #waiters = new Waiters();
   #done: Promise<void> | undefined;
+  #failure: unknown;
   /** Up to here, bytes are in the file and in the hash. */
   #front = 0;
   #startedMs = 0;
@@ -74,7 +75,10 @@ export class Download implements ByteSource {
       return this.#fetchIsland(byteOffset, byteLength, signal);
     }
     if (end > partial.byteLength) await this.#waiters.wait(end, this.#start(), signal);
-    const bytes = await partial.read(byteOffset, byteLength);
+    const bytes = await partial.read(byteOffset, byteLength).catch((error: unknown) => {
+      // What was wrong is deleted, and that it was wrong is what matters.
+      throw this.#failure ?? error;
+    });
     signal?.throwIfAborted();
     return bytes;
   }
@@ -112,7 +116,9 @@ export class Download implements ByteSource {
     if (!this.#done) {
       this.#done = this.#run();
       // Whoever waits for it hears of it.
-      this.#done.catch(() => {});
+      this.#done.catch((error: unknown) => {
+        this.#failure = error;
+      });
     }
     return this.#done;
   }
@@ -124,6 +130,7 @@ export class Download implements ByteSource {
     try {
       check.verify();
     } catch (error) {
+      this.#failure = error;
       await partial.discard();
       throw error;
     }

@@ -38,6 +38,7 @@ export async function* fetchRange(
   let at = start;
   let failures = 0;
   while (at < end) {
+    signal?.throwIfAborted();
     const before = at;
     try {
       for await (const piece of connect(file, at, end, signal)) {

@@ -1,3 +1,0 @@
-import { testHubFolder } from "../testing/hub-folder-suite.ts";
-
-testHubFolder(async () => crypto.randomUUID());
