@@ -38,6 +38,31 @@ export class OutputError extends Error {
   }
 }
 
+/** A model is asked for that the cache does not have. */
+export class NotCachedError extends Error {
+  readonly code = "ERR_NOT_CACHED";
+
+  constructor(name: string, known: readonly string[]) {
+    super(
+      `${name}: expected a model in the cache, found ${known.join(", ") || "none there"}; see: blackmamba cache list`,
+    );
+    this.name = "NotCachedError";
+  }
+}
+
+/** Files in the cache are not what was published. */
+export class CacheCheckError extends Error {
+  readonly code = "ERR_CACHE_CHECK";
+
+  constructor(names: readonly string[]) {
+    super(
+      `${names.join(", ")}: files expected as they were published, others found; ` +
+        `delete and load again: blackmamba cache remove ${names.join(" ")}`,
+    );
+    this.name = "CacheCheckError";
+  }
+}
+
 /** A bench that this machine cannot finish. */
 export class BenchTooLargeError extends Error {
   readonly code = "ERR_BENCH_TOO_LARGE";

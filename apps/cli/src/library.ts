@@ -3,6 +3,7 @@
  * in `real-library.ts`.
  */
 
+import type { FileCache } from "@blackmamba/hub";
 import type {
   ConvertedWeights,
   DeviceChoice,
@@ -61,7 +62,7 @@ export type BenchModelChoice = BenchRequest["model"];
 
 export interface Library {
   selectDevice(choice: DeviceChoice): Promise<SelectedDevice>;
-  /** Whether the folder holds a model, and only its tokenizer is missing. Any other fault is for `load` to tell. */
+  /** Whether there is a model, and only its tokenizer is missing. Any other fault is for `load` to tell. */
   lacksTokenizer(folder: string): Promise<boolean>;
   load(folder: string, options: LoadOptions): Promise<Model>;
   /** Rejects once everything that was begun is removed. */
@@ -69,6 +70,8 @@ export interface Library {
   describeModel(folder: string): Promise<ModelDescription>;
   /** Measures a model on a device. */
   bench(request: Omit<BenchRequest, "device"> & { readonly device: Device }): Promise<BenchReport>;
+  /** The models from a hub that are kept here. */
+  openCache(): Promise<Pick<FileCache, "list" | "verify" | "remove">>;
   listDevices(): Promise<readonly DeviceListing[]>;
   /** The folder of the model that is used when none is named. */
   defaultModelFolder(): Promise<string>;

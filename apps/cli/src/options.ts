@@ -120,7 +120,7 @@ export function parseTarget(text: string): string {
 export function parseModelFolder(text: string): string {
   // "--model --json": the value was forgotten, and the next option taken for it.
   if (text !== "" && !text.startsWith("--")) return text;
-  throw wrong("--model", "a folder", text);
+  throw wrong("--model", "a folder, an address or a name on a hub", text);
 }
 
 function path(argument: string, text: string, expected: string): string {

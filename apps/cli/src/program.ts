@@ -1,6 +1,7 @@
 /** The command line: commands, their options and their help. What a command does is in `commands/`. */
 import { Command } from "commander";
 import { type BenchOptions, bench } from "./commands/bench.ts";
+import { type CacheListOptions, listCache, removeFromCache, verifyCache } from "./commands/cache.ts";
 import { type ConvertOptions, convert } from "./commands/convert.ts";
 import { type DevicesOptions, devices } from "./commands/devices.ts";
 import { type GenerateOptions, generate } from "./commands/generate.ts";
@@ -31,7 +32,8 @@ import { DEFAULT_PROMPT } from "./prompt.ts";
 import { version } from "./version.ts";
 
 const MODEL_HELP =
-  "folder with config.json, the weights and tokenizer.json (default: the small storyteller that comes along)";
+  "folder with config.json, the weights and tokenizer.json; or a file of weights in one, an address, or a name on a hub, " +
+  "as owner/name or owner/name@revision (default: the small storyteller that comes along)";
 
 /** A program that throws where commander would exit, and says nothing about errors: `errors.ts` does. */
 export function createProgram(io: Io, library: Library): Command {
@@ -61,7 +63,7 @@ BLACKMAMBA_DEBUG=1 adds where an error arose.`,
     .command("generate")
     .description("continue a prompt; text goes to stdout as it comes, everything else to stderr")
     .argument("[prompt]", `text to continue, "-" to read it from standard input (default: "${DEFAULT_PROMPT}")`)
-    .option("--model <folder>", MODEL_HELP, parseModelFolder)
+    .option("--model <model>", MODEL_HELP, parseModelFolder)
     .option(
       "--device <device>",
       "auto, webgpu or cpu; auto takes a hardware GPU if there is one, else the CPU",
@@ -89,14 +91,18 @@ Examples:
   $ blackmamba generate "The dog was"
   $ blackmamba generate --temperature 0.8 --top-p 0.95 --seed 7 "One day, a little girl"
   $ echo "Once upon a time" | blackmamba generate - --max-tokens 50
-  $ blackmamba generate --model ./my-model --device webgpu --json > story.json`,
+  $ blackmamba generate --model ./my-model --device webgpu --json > story.json
+  $ blackmamba generate --model Zyphra/BlackMamba-1.5B --quantize q8_0 "The ocean is"
+
+A model on a hub is kept in the hub's cache (see "blackmamba cache"). HF_ENDPOINT,
+HF_TOKEN, HF_HUB_CACHE and HF_HUB_OFFLINE are heeded as everywhere.`,
     )
     .action((prompt: string | undefined, options: GenerateOptions) => generate(prompt, options, io, library));
 
   program
     .command("info")
     .description("show a model's configuration, parameters, bytes and layers, without loading it")
-    .option("--model <folder>", MODEL_HELP, parseModelFolder)
+    .option("--model <model>", MODEL_HELP, parseModelFolder)
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -146,7 +152,7 @@ Examples:
       "random weights of a published shape, no file needed: 1.5b, 2.8b or storyteller",
       parsePreset,
     )
-    .option("--model <folder>", MODEL_HELP, parseModelFolder)
+    .option("--model <model>", MODEL_HELP, parseModelFolder)
     .option(
       "--device <device>",
       "auto, webgpu or cpu; auto takes a hardware GPU if there is one, else the CPU",
@@ -184,6 +190,38 @@ Examples:
   $ blackmamba bench --compare before.json`,
     )
     .action((options: BenchOptions) => bench(options, io, library));
+
+  const cache = program
+    .command("cache")
+    .description("the models from a hub that are kept on this machine")
+    .addHelpText(
+      "after",
+      `
+They lie where other tools keep theirs: in HF_HUB_CACHE, else ~/.cache/huggingface/hub.
+
+Examples:
+  $ blackmamba cache list
+  $ blackmamba cache verify
+  $ blackmamba cache remove Zyphra/BlackMamba-2.8B`,
+    );
+  cache
+    .command("list")
+    .description("show which models there are, and how large they are")
+    .option("--json", "print one JSON array")
+    .addHelpText("after", "\nExample:\n  $ blackmamba cache list --json")
+    .action((options: CacheListOptions) => listCache(options, io, library));
+  cache
+    .command("verify")
+    .description("hold every file against the hash it was published with")
+    .argument("[names...]", "models, as owner/name (default: all)")
+    .addHelpText("after", "\nExample:\n  $ blackmamba cache verify Zyphra/BlackMamba-1.5B")
+    .action((names: string[]) => verifyCache(names, io, library));
+  cache
+    .command("remove")
+    .description("delete models, with what was begun of them")
+    .argument("<names...>", "models, as owner/name")
+    .addHelpText("after", "\nExample:\n  $ blackmamba cache remove Zyphra/BlackMamba-2.8B")
+    .action((names: string[]) => removeFromCache(names, io, library));
 
   program
     .command("devices")

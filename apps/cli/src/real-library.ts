@@ -23,6 +23,7 @@ export const realLibrary: Library = {
   describeModel: async (folder) => (await model()).describeModel(folder),
   bench: async ({ device, ...request }) =>
     (await import("./bench/run-bench.ts")).runBench({ ...request, device: device as ModelDevice }),
+  openCache: async () => (await import("@blackmamba/hub")).openCache(),
   listDevices: async () => (await model()).listDevices(),
   defaultModelFolder: async () => (await import("@blackmamba/storyteller")).modelFolder,
 };

@@ -188,6 +188,52 @@ describe("stopping", () => {
   });
 });
 
+describe("cache", () => {
+  test("list shows what there is", async () => {
+    const { exitCode, out } = await blackmamba(["cache", "list"]);
+    expect(exitCode).toBe(0);
+    expect(out).toBe(
+      "owner/first    2.9 GB                 01234567, main  /cache/first\n" + "owner/second  7 bytes  12.0 MB begun\n",
+    );
+    const json = await blackmamba(["cache", "list", "--json"]);
+    expect(JSON.parse(json.out)[1]).toMatchObject({ name: "owner/second", partialByteLength: 12_000_000 });
+  });
+
+  test("list says so when there is nothing", async () => {
+    const { exitCode, out, err } = await blackmamba(["cache", "list"], fakeIo(), emptied());
+    expect([exitCode, out]).toEqual([0, ""]);
+    expect(err).toContain("the cache is empty");
+  });
+
+  test("verify fails if a file is not what was published", async () => {
+    const { exitCode, out, errLines } = await blackmamba(["cache", "verify"]);
+    expect(exitCode).toBe(1);
+    expect(out).toBe("right  owner/first/config.json  7 bytes\nWRONG  owner/second/config.json  7 bytes\n");
+    expect(errLines).toEqual([
+      "blackmamba: owner/second: files expected as they were published, others found; " +
+        "delete and load again: blackmamba cache remove owner/second",
+    ]);
+    const one = await blackmamba(["cache", "verify", "owner/first"]);
+    expect([one.exitCode, one.out]).toEqual([0, "right  owner/first/config.json  7 bytes\n"]);
+  });
+
+  test("remove deletes what is named, and nothing if one of the names is unknown", async () => {
+    const { exitCode, err, library } = await blackmamba(["cache", "remove", "owner/second"]);
+    expect([exitCode, err]).toEqual([0, "removed owner/second: 12.0 MB\n"]);
+    expect(library.calls).toEqual([{ name: "remove", arguments: ["owner/second"] }]);
+    const unknown = await blackmamba(["cache", "remove", "owner/second", "owner/third"]);
+    expect(unknown.exitCode).toBe(1);
+    expect(unknown.library.calls).toEqual([]);
+    expect(unknown.err).toContain("owner/third: expected a model in the cache, found owner/first, owner/second");
+  });
+});
+
+function emptied() {
+  const library = fakeLibrary();
+  for (const name of ["owner/first", "owner/second"]) library.calls.push({ name: "remove", arguments: [name] });
+  return library;
+}
+
 describe("info", () => {
   test("shows the configuration, the parameters, the bytes and the layers", async () => {
     const { exitCode, out, err, library } = await blackmamba(["info", "--model", "m"]);
@@ -429,7 +475,7 @@ describe("wrong use: one line, exit code 2, and nothing is loaded", () => {
     ],
     [["generate", "--stop", ""], '--stop: expected some text, found ""; see blackmamba generate --help'],
     [["generate", "--seed"], "option '--seed <number>' argument missing; see blackmamba generate --help"],
-    [["generate", "--model", "--json"], '--model: expected a folder, found "--json"; see blackmamba generate --help'],
+    [["generate", "--model", "--json"], '--model: expected a folder, an address or a name on a hub, found "--json"; see blackmamba generate --help'],
     [
       ["generate", "--device", "tpu"],
       '--device: expected auto, webgpu or cpu, found "tpu"; see blackmamba generate --help',

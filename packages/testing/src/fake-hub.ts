@@ -111,10 +111,15 @@ function answerModel(
   const entry = files.find((each) => each.path === decodeURIComponent(path));
   if (!entry) return new Response("", { status: 404, headers: { "X-Error-Code": "EntryNotFound" } });
   if (entry.sha256) {
-    const headers = { Location: new URL(`/cdn/${entry.sha256}`, url).href, "X-Linked-ETag": `"${entry.sha256}"` };
+    const headers = { Location: `${elsewhere(url)}/cdn/${entry.sha256}`, "X-Linked-ETag": `"${entry.sha256}"` };
     return new Response(null, { status: 302, headers });
   }
   return fileResponse(request, entry, hasRanges);
+}
+
+/** Another origin, to which no authorisation may be sent: on this machine the same server by another name. */
+function elsewhere({ protocol, hostname, host, port }: URL): string {
+  return hostname === "127.0.0.1" ? `${protocol}//localhost:${port}` : `${protocol}//cdn.${host}`;
 }
 
 /** All of a file, or the part that was asked for. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { formatTable } from "./table.ts";
-import { formatBytes, formatCount, formatDuration } from "./units.ts";
+import { formatBytes, formatCount, formatDuration, formatTimeLeft } from "./units.ts";
 
 test.each([
   [0, "0 bytes"],
@@ -20,6 +20,14 @@ test.each([
   [999, "999 ms"],
   [1_234, "1.23 s"],
 ])("%d ms", (durationMs, text) => expect(formatDuration(durationMs)).toBe(text));
+
+test.each([
+  [1, "1 s"],
+  [59_000, "59 s"],
+  [72_000, "1 min 12 s"],
+  [3_599_500, "1 h 0 min"],
+  [7_384_000, "2 h 3 min"],
+])("%d ms are left", (durationMs, text) => expect(formatTimeLeft(durationMs)).toBe(text));
 
 test("tables line up, and nothing follows the last word", () => {
   const rows = [

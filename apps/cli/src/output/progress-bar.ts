@@ -2,7 +2,7 @@
 
 import progress from "cli-progress";
 import type { Io } from "../io.ts";
-import { formatBytes } from "./units.ts";
+import { formatBytes, formatTimeLeft } from "./units.ts";
 
 export interface ProgressBar {
   update(done: number, total: number): void;
@@ -10,33 +10,44 @@ export interface ProgressBar {
   stop(): void;
 }
 
+/** Before that, a rate is of little worth. */
+const RATE_AFTER_MS = 1000;
+
 /**
  * @param activity what is under way, in one word, or nothing where that has been said
- * @param formatTotal how the total is written; default in bytes
+ * @param formatTotal how the total is written; default in bytes, and then with their rate and the time left
  */
 export function createProgressBar(
   stderr: Io["stderr"],
   activity: string,
-  formatTotal: (total: number) => string = formatBytes,
+  formatTotal?: (total: number) => string,
 ): ProgressBar {
   if (stderr.isTTY !== true) return { update: () => {}, stop: () => {} };
   const bar = new progress.SingleBar({
     stream: stderr as NodeJS.WritableStream,
     clearOnComplete: true,
-    format: `${activity} {bar} {percentage} % of {total}`,
-    formatValue: (value, _options, type) => (type === "total" ? formatTotal(value) : String(value)),
+    format: `${activity} {bar} {percentage} % of {total}{rate}`,
+    formatValue: (value, _options, type) => (type === "total" ? (formatTotal ?? formatBytes)(value) : String(value)),
     barCompleteChar: "█",
     barIncompleteChar: "░",
   });
-  let started = false;
+  let start: { readonly ms: number; readonly done: number } | undefined;
   return {
     update(done, total) {
-      if (!started) bar.start(total, 0);
-      started = true;
-      bar.update(done);
+      if (!start) bar.start(total, 0, { rate: "" });
+      start ??= { ms: performance.now(), done };
+      bar.update(done, { rate: formatTotal ? "" : rateSince(start, done, total) });
     },
     stop() {
-      if (started) bar.stop();
+      if (start) bar.stop();
     },
   };
+}
+
+/** `, 35.2 MB/s, 1 min 12 s left`. */
+function rateSince(start: { readonly ms: number; readonly done: number }, done: number, total: number): string {
+  const ms = performance.now() - start.ms;
+  const bytesPerMs = (done - start.done) / ms;
+  if (ms < RATE_AFTER_MS || !(bytesPerMs > 0)) return "";
+  return `, ${formatBytes(bytesPerMs * 1000)}/s, ${formatTimeLeft((total - done) / bytesPerMs)} left`;
 }

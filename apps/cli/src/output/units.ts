@@ -24,3 +24,12 @@ export function formatBytes(byteLength: number): string {
 export function formatDuration(durationMs: number): string {
   return durationMs < 1000 ? `${Math.round(durationMs)} ms` : `${(durationMs / 1000).toFixed(2)} s`;
 }
+
+/** In seconds up to a minute, then in minutes, then in hours: `72_000` → `1 min 12 s`. */
+export function formatTimeLeft(durationMs: number): string {
+  const seconds = Math.ceil(durationMs / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -99,11 +99,33 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       for (const done of [1, 6]) onProgress({ done, total: 6, unit: "runs" });
       return { ...REPORT, device: { kind: own.kind, name: own.name, software: own.software } };
     },
+    openCache: async () => fakeCache(calls),
     async listDevices() {
       await step("listDevices");
       return devices;
     },
     defaultModelFolder: async () => "/models/storyteller",
+  };
+}
+
+/** Two models, of which the second has a wrong file. */
+function fakeCache(calls: FakeLibrary["calls"]): Awaited<ReturnType<Library["openCache"]>> {
+  const commit = "0123456789abcdef0123456789abcdef01234567";
+  const common = { partialByteLength: 0, path: undefined };
+  const models = [
+    { ...common, name: "owner/first", revisions: [commit, "main"], byteLength: 2_900_000_000, path: "/cache/first" },
+    { ...common, name: "owner/second", revisions: [], byteLength: 7, partialByteLength: 12_000_000 },
+  ];
+  return {
+    list: async () => models.filter(({ name }) => !calls.some(({ arguments: [removed] }) => removed === name)),
+    async verify(name, { onProgress } = {}) {
+      onProgress?.({ checkedBytes: 7, totalBytes: 7 });
+      return [{ path: "config.json", byteLength: 7, isRight: name === "owner/first" }];
+    },
+    async remove(name) {
+      calls.push({ name: "remove", arguments: [name] });
+      return true;
+    },
   };
 }
 
