@@ -19,7 +19,7 @@ const mayImport = {
 };
 
 // What only this package's tests share stands in its `src/testing/`.
-const testFile = "\\.(test|bench)\\.ts$|^packages/[^/]+/src/testing/";
+const testFile = "\\.(test|bench|fuzz)\\.ts$|^packages/[^/]+/src/testing/";
 const nodeFile = "(\\.node|/node|^packages/checkpoint/src/file-source)\\.ts$";
 // Apps, scripts and the tests' own package run in Node and say so.
 const nodeFolder = "^(apps|scripts|packages/testing)/|^packages/[^/]+/scripts/|^vitest\\.config\\.ts$";
@@ -66,7 +66,10 @@ export default {
       comment: "Another package is entered through what its exports map names, not through its files.",
       severity: "error",
       from: { path: "^(?:packages|apps)/([^/]+)/" },
-      to: { path: "^packages/[^/]+/src/", pathNot: ["^packages/$1/", "^packages/[^/]+/src/(index|node)\\.ts$"] },
+      to: {
+        path: "^packages/[^/]+/src/",
+        pathNot: ["^packages/$1/", "^packages/[^/]+/src/(index|node|fuzz/(index|bounds))\\.ts$"],
+      },
     },
     {
       name: "no-circle",

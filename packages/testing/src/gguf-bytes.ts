@@ -86,7 +86,11 @@ export function ggufFile({ version = 3, values = {}, tensors = [], alignment = 3
     u64(places[index] as number);
   }
   const start = Math.ceil(bytes.length / alignment) * alignment;
-  const file = new Uint8Array(tensors.length > 0 ? start + end : bytes.length);
+  const dataByteLength = Math.max(
+    0,
+    ...tensors.map(({ bytes: { length } }, index) => (places[index] as number) + length),
+  );
+  const file = new Uint8Array(tensors.length > 0 ? start + dataByteLength : bytes.length);
   file.set(bytes);
   for (const [index, { bytes: content }] of tensors.entries()) file.set(content, start + (places[index] as number));
   return file;

@@ -26,6 +26,7 @@ export function kindOf(value: unknown): string {
   if (Array.isArray(value)) return "an array";
   if (value === undefined) return "nothing";
   if (typeof value === "object") return "an object";
+  if (typeof value === "string" && value.length > 60) return `a text of ${value.length} characters`;
   return JSON.stringify(value) ?? typeof value;
 }
 

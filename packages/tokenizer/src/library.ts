@@ -6,6 +6,7 @@
 import * as library from "@huggingface/tokenizers";
 
 export interface LibraryTokenizer {
+  readonly normalizer: Normalizer | null;
   readonly pre_tokenizer: PreTokenizer | null;
   readonly model: LibraryModel;
   readonly decoder: Decoder | null;
@@ -21,26 +22,27 @@ export interface LibraryModel {
   readonly end_of_word_suffix?: string | null | undefined;
 }
 
+export interface Normalizer {
+  normalize(text: string): string;
+  /** Of a Sequence. */
+  readonly normalizers?: readonly (Normalizer | null)[];
+}
+
 export interface PreTokenizer {
-  pre_tokenize_text(text: string, options?: object): string[];
+  pre_tokenize(text: string | string[], options?: object): string[];
+  /** Of a Sequence. */
+  readonly tokenizers?: readonly (PreTokenizer | null)[];
 }
 
 export interface ByteLevelPreTokenizer extends PreTokenizer {
   pattern: RegExp;
 }
 
-export interface SequencePreTokenizer extends PreTokenizer {
-  readonly tokenizers: readonly (PreTokenizer | null)[];
-}
-
 export interface Decoder {
   readonly config: { readonly type: string };
   decode_chain(tokens: string[]): string[];
-}
-
-/** `config.type` is "Sequence". */
-export interface SequenceDecoder extends Decoder {
-  readonly decoders: readonly Decoder[];
+  /** Of a Sequence. */
+  readonly decoders?: readonly Decoder[];
 }
 
 /** `config.type` is "Strip". */
@@ -55,11 +57,6 @@ type Class<Instance> = abstract new (...args: never) => Instance;
 interface Library {
   readonly Tokenizer: new (tokenizerJson: object, config: object) => LibraryTokenizer;
   readonly ByteLevelPreTokenizer: Class<ByteLevelPreTokenizer>;
-  readonly SequencePreTokenizer: Class<SequencePreTokenizer>;
 }
 
-export const {
-  Tokenizer: LibraryTokenizer,
-  ByteLevelPreTokenizer,
-  SequencePreTokenizer,
-} = library as unknown as Library;
+export const { Tokenizer: LibraryTokenizer, ByteLevelPreTokenizer } = library as unknown as Library;

@@ -5,6 +5,7 @@
 import { createStages } from "./decode/create-stages.ts";
 import { flushThrough, pushThrough } from "./decode/stage.ts";
 import { TokenIdError, TokenizerConfigError, TokenizerFileError, UnknownTextError } from "./errors.ts";
+import { GrowthLimit } from "./growth-limit.ts";
 import { LibraryTokenizer } from "./library.ts";
 import type { DecodeOptions, TokenStream } from "./token-stream.ts";
 import { readTokenizerConfig, type TokenizerConfig } from "./tokenizer-config.ts";
@@ -49,7 +50,8 @@ const DEFAULT_END_TOKEN = "<|endoftext|>";
 export function createTokenizer(tokenizerJson: unknown, config?: unknown): Tokenizer {
   const json = readTokenizerJson(tokenizerJson);
   const settings = readTokenizerConfig(config);
-  const inner = createLibraryTokenizer(json, settings);
+  const growth = new GrowthLimit();
+  const inner = createLibraryTokenizer(json, settings, growth);
 
   const bosTokenId = idOf(inner, settings.bosToken);
   if (settings.addBosToken && bosTokenId === undefined) throw missingToken("bos_token", settings.bosToken);
@@ -61,6 +63,7 @@ export function createTokenizer(tokenizerJson: unknown, config?: unknown): Token
   const specialIds = specialTokenIds(json, settings, inner);
 
   function encode(text: string): number[] {
+    growth.startText(text.length);
     return inner.tokenize(text, { add_special_tokens: false }).map((token) => {
       const id = inner.token_to_id(token) ?? inner.model.unk_token_id;
       if (id === undefined) throw new UnknownTextError(token);
@@ -70,14 +73,21 @@ export function createTokenizer(tokenizerJson: unknown, config?: unknown): Token
 
   function stream(options: DecodeOptions = {}): TokenStream {
     const stages = createStages(inner, isAddedToken);
+    let length = 0;
     return {
       push(id) {
         if (!isTokenId(id)) throw new TokenIdError(id);
         if (options.skipSpecialTokens === true && specialIds.has(id)) return "";
         const token = inner.id_to_token(id);
-        return token === undefined ? "" : pushThrough(stages, token);
+        if (token === undefined) return "";
+        length += token.length;
+        growth.startText(length);
+        return pushThrough(stages, token);
       },
-      flush: () => flushThrough(stages),
+      flush() {
+        growth.startText(length);
+        return flushThrough(stages);
+      },
     };
   }
 
@@ -106,15 +116,26 @@ export function createTokenizer(tokenizerJson: unknown, config?: unknown): Token
   };
 }
 
-function createLibraryTokenizer(json: TokenizerJson, settings: TokenizerConfig): LibraryTokenizer {
-  let inner: LibraryTokenizer;
-  try {
-    inner = new LibraryTokenizer(json, {
+/** Its steps have limits. */
+function createLibraryTokenizer(json: TokenizerJson, settings: TokenizerConfig, growth: GrowthLimit): LibraryTokenizer {
+  const create = (from: object) =>
+    new LibraryTokenizer(from, {
       bos_token: settings.bosToken,
       eos_token: settings.eosToken,
       unk_token: settings.unkToken,
     });
+  let inner: LibraryTokenizer;
+  try {
+    // Making one normalises the added tokens, before any limit can be put on it: the steps are tried on them alone.
+    const steps = create({ ...json, added_tokens: [], model: { type: "BPE", vocab: {}, merges: [] } });
+    growth.guard(steps);
+    for (const { content } of json.added_tokens) {
+      growth.startText(content.length);
+      steps.normalizer?.normalize(content);
+    }
+    inner = create(json);
   } catch (cause) {
+    if (cause instanceof TokenizerFileError) throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new TokenizerFileError(
       `expected a tokenizer that @huggingface/tokenizers supports, found one it refuses (${reason}); fetch the file again`,
@@ -122,6 +143,7 @@ function createLibraryTokenizer(json: TokenizerJson, settings: TokenizerConfig):
     );
   }
   useUnicodeWhiteSpace(inner.pre_tokenizer);
+  growth.guard(inner);
   return inner;
 }
 

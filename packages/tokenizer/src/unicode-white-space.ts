@@ -2,7 +2,7 @@
  * Corrects one thing in the library: its byte-level splitting uses JavaScript's `\s`, which takes U+FEFF for white
  * space and not U+0085. Tokenizers are trained with Unicode's White_Space, so such text would get other ids.
  */
-import { ByteLevelPreTokenizer, type PreTokenizer, SequencePreTokenizer } from "./library.ts";
+import { ByteLevelPreTokenizer, type PreTokenizer } from "./library.ts";
 
 /** GPT-2's splitting pattern, with Unicode's notion of white space. */
 const BYTE_LEVEL_PATTERN =
@@ -10,7 +10,5 @@ const BYTE_LEVEL_PATTERN =
 
 export function useUnicodeWhiteSpace(preTokenizer: PreTokenizer | null): void {
   if (preTokenizer instanceof ByteLevelPreTokenizer) preTokenizer.pattern = BYTE_LEVEL_PATTERN;
-  if (preTokenizer instanceof SequencePreTokenizer) {
-    for (const step of preTokenizer.tokenizers) useUnicodeWhiteSpace(step);
-  }
+  for (const step of preTokenizer?.tokenizers ?? []) useUnicodeWhiteSpace(step);
 }

@@ -67,8 +67,14 @@ test.each([
   { weight_map: { a: "..\\model.safetensors" } },
   { weight_map: { a: "c:model.safetensors" } },
   { weight_map: { a: ".." } },
+  { weight_map: { a: "a.bin\0" } },
 ])("%o is no index", (json) => {
   expect(() => parseShardIndex(json, "i.json")).toThrow(ShardError);
+});
+
+test("a file's name that is nested too deep to be written is refused", () => {
+  const deep = JSON.parse("[".repeat(100_000) + "]".repeat(100_000));
+  expect(() => parseShardIndex({ weight_map: { a: deep } }, "i.json")).toThrow("without a path, found object");
 });
 
 test("a tensor may be called as any object's property is", () => {

@@ -36,9 +36,9 @@ export function parseShardIndex(json: unknown, name: string): ShardIndex {
   }
   const files = new Map<string, string>();
   for (const [tensor, file] of entries) {
-    // A path would let an index read files that are none of the model's.
-    if (typeof file !== "string" || !/^[^/\\:]+$/.test(file) || file.startsWith(".")) {
-      const found = JSON.stringify(file)?.slice(0, 80);
+    // A path would let an index read files that are none of the model's; and no system has names with control characters.
+    if (typeof file !== "string" || !/^[^/\\:\p{Cc}]+$/u.test(file) || file.startsWith(".")) {
+      const found = typeof file === "string" ? JSON.stringify(file.slice(0, 80)) : typeof file;
       throw new ShardError(
         name,
         `weight_map: tensor "${tensor}": expected a file's name without a path, found ${found}`,

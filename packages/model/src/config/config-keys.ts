@@ -87,6 +87,14 @@ export function describe(value: unknown): string {
   if (typeof value === "bigint") return String(value);
   if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes of numbers`;
   if (Array.isArray(value) && value.length > 100) return `a list of ${value.length}`;
-  const text = JSON.stringify(value);
+  const text = JSON.stringify(shallow(value, 2));
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** The value without what is further within: JSON may be nested so deep that writing it would overflow the stack. */
+function shallow(value: unknown, levels: number): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (levels === 0) return "...";
+  if (Array.isArray(value)) return value.slice(0, 100).map((member) => shallow(member, levels - 1));
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, shallow(member, levels - 1)]));
 }

@@ -71,6 +71,8 @@ test.each([
   [{ mamba_moe_layers: ["r", "x"] }, 'config.json: mamba_moe_layers[1]: expected "r", a number of experts such as "8"'],
   [{ mamba_moe_layers: ["r", "0"] }, 'both as "r8", found "0"'],
   [{ mamba_moe_layers: ["r", 8] }, 'both as "r8", found 8'],
+  [{ num_layers: 5000, mamba_moe_layers: Array(5000).fill("r") }, "num_layers: expected a whole number from 1 to 4096"],
+  [{ mamba_moe_layers: Array(36).fill("9999") }, "mamba_moe_layers: expected at most 16384 experts, found 359964"],
   [{ mamba_moe_layers: [""] }, 'both as "r8", found ""'],
   [{ routing_mode: "top2" }, 'routing_mode: expected "sinkhorn" or "top1", found "top2"'],
   [{ max_sequence_length: -1 }, "max_sequence_length: expected a whole number from 1 to 16777216, found -1"],
@@ -141,6 +143,18 @@ test.each([
 ])("%o is refused", (json, message) => {
   expect(() => parseConfig(json)).toThrow(ModelConfigError);
   expect(() => parseConfig(json)).toThrow(message);
+});
+
+/** JSON of arrays in arrays. */
+const nested = (levels: number) => JSON.parse("[".repeat(levels) + "]".repeat(levels));
+
+test.each([
+  ["a size", { ...transformers, hidden_size: nested(100_000) }],
+  ["what is supported", { ...transformers, hidden_act: nested(100_000) }],
+  ["an object", { ...stateSpaces, ssm_cfg: nested(100_000) }],
+  ["a layer", { ...published, mamba_moe_layers: nested(100_000) }],
+])("a value for %s that is nested too deep to be written is refused", (_, json) => {
+  expect(() => parseConfig(json)).toThrow(ModelConfigError);
 });
 
 test.each([null, [], "text", 3])("%o is no configuration", (json) => {

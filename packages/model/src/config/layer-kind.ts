@@ -2,6 +2,7 @@
  * Kinds of layers, as `mamba_moe_layers` writes them: "r", "1", "8", "r1", "r8".
  */
 import { ModelConfigError } from "../errors.ts";
+import { describe } from "./config-keys.ts";
 
 /** What one layer holds: a Mamba mixer, experts, or both in parallel. */
 export interface LayerKind {
@@ -22,7 +23,7 @@ export function parseLayerKind(entry: unknown, index: number): LayerKind {
   if (!match || entry === "") {
     throw new ModelConfigError(
       `mamba_moe_layers[${index}]: expected "r", a number of experts such as "8", or both as "r8", ` +
-        `found ${JSON.stringify(entry)}`,
+        `found ${describe(entry)}`,
     );
   }
   return { entry: match[0], mamba: match[1] === "r", experts: Number(match[2] ?? 0) };

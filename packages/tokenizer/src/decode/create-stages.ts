@@ -2,7 +2,7 @@
  * Chooses the stages that decode what a tokenizer's decoder decodes. Both `decode` and `stream` run them, so that
  * streamed text is decoded text by construction. The rules of each stage are in its own file.
  */
-import type { Decoder, LibraryTokenizer, SequenceDecoder, StripDecoder } from "../library.ts";
+import type { Decoder, LibraryTokenizer, StripDecoder } from "../library.ts";
 import { byteFallbackStage, byteLevelStage } from "./byte-stages.ts";
 import type { DecodeStage } from "./stage.ts";
 import { stripTextStage } from "./strip-stage.ts";
@@ -49,5 +49,5 @@ function streamingStages(decoder: Decoder | null, isAddedToken: (token: string) 
 
 /** The decoders in order, those of a Sequence in its place. */
 function flatten(decoder: Decoder): readonly Decoder[] {
-  return decoder.config.type === "Sequence" ? (decoder as SequenceDecoder).decoders.flatMap(flatten) : [decoder];
+  return decoder.decoders?.flatMap(flatten) ?? [decoder];
 }
