@@ -46,3 +46,4 @@ export {
   readPickle,
 } from "./torch/pickle.ts";
 export { openTorchCheckpoint } from "./torch/torch-checkpoint.ts";
+export { type WriteTorchOptions, writeTorch } from "./torch/write-torch.ts";
