@@ -45,3 +45,4 @@ export type { ModelParts, ModelSource } from "./source.ts";
 export type { LayerTrace, RouteTrace, Trace } from "./trace.ts";
 export type { LoadProgress } from "./weights/load-weights.ts";
 export type { MakeWeight, WeightRecipe, WeightRequest } from "./weights/make-weights.ts";
+export { type StoredTensor, storedTensors } from "./weights/stored-tensors.ts";
