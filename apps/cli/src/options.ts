@@ -89,8 +89,16 @@ export function parseSource(text: string): string {
   return path("source", text, "a model's folder or its weights' file");
 }
 
-/** Types that random weights may have. */
-export type BenchDType = "f32" | "f16" | "bf16";
+/** Types of elements that are not quantised. */
+export type FloatDType = "f32" | "f16" | "bf16";
+
+/** What `synth` writes. */
+export type SynthFormat = "bin" | "safetensors";
+
+export function parseSynthFormat(text: string): SynthFormat {
+  if (text === "bin" || text === "safetensors") return text;
+  throw wrong("--format", "bin or safetensors", text);
+}
 
 export function parsePreset(text: string): PresetName {
   const preset = PRESET_NAMES.find((name) => name === text.toLowerCase());
@@ -98,7 +106,7 @@ export function parsePreset(text: string): PresetName {
   throw wrong("--preset", PRESET_NAMES.join(", "), text);
 }
 
-export function parseDType(text: string): BenchDType {
+export function parseDType(text: string): FloatDType {
   if (text === "f32" || text === "f16" || text === "bf16") return text;
   throw wrong("--dtype", "bf16, f16 or f32", text);
 }

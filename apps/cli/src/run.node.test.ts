@@ -268,6 +268,29 @@ describe("convert", () => {
   });
 });
 
+describe("synth", () => {
+  test("passes on what the user said, and says what was written", async () => {
+    const plain = await blackmamba(["synth", "a"]);
+    expect(plain).toMatchObject({ exitCode: 0, out: "" });
+    expect(plain.err).toMatch(/^wrote a\/pytorch_model\.bin: 52\.0 MB, 177 bf16, in \d+ ms\n$/);
+    expect(plain.library.calls).toEqual([
+      { name: "synthModel", arguments: ["a", { preset: "1.5b", dtype: "bf16", format: "bin", seed: 0, force: false }] },
+    ]);
+    const options = ["--preset", "2.8B", "--dtype", "f16", "--format", "safetensors", "--seed", "7", "--force"];
+    const full = await blackmamba(["synth", "a", ...options]);
+    expect(full.library.calls[0]!.arguments[1]).toEqual({
+      ...{ preset: "2.8b", dtype: "f16", format: "safetensors", seed: 7, force: true },
+    });
+  });
+
+  test("shows a bar only to a terminal, and ends quietly with Ctrl-C", async () => {
+    expect((await blackmamba(["synth", "a"], fakeIo({ isTTY: true }))).err).toMatch(/making .*% of 52\.0 MB/);
+    const io = fakeIo();
+    io.stop(INTERRUPTED);
+    expect(await blackmamba(["synth", "a"], io)).toMatchObject({ exitCode: 130, out: "", err: "" });
+  });
+});
+
 describe("bench", () => {
   test("measures the default model, says on stderr what comes next, and prints tables", async () => {
     const { exitCode, out, errLines, library } = await blackmamba(["bench"]);
@@ -400,6 +423,7 @@ describe("help", () => {
     ["generate", "--help"],
     ["info", "--help"],
     ["convert", "--help"],
+    ["synth", "--help"],
     ["devices", "--help"],
     ["bench", "--help"],
     ["help", "generate"],
@@ -450,6 +474,20 @@ describe("wrong use: one line, exit code 2, and nothing is loaded", () => {
       `source: expected a model's folder or its weights' file, found ""; see blackmamba convert --help`,
     ],
     [["convert", "a", ""], 'folder: expected the folder to write to, found ""; see blackmamba convert --help'],
+    [["synth"], "missing required argument 'folder'; see blackmamba synth --help"],
+    [["synth", ""], 'folder: expected the folder to write to, found ""; see blackmamba synth --help'],
+    [
+      ["synth", "a", "--preset", "7b"],
+      '--preset: expected 1.5b, 2.8b, storyteller, found "7b"; see blackmamba synth --help',
+    ],
+    [
+      ["synth", "a", "--format", "gguf"],
+      '--format: expected bin or safetensors, found "gguf"; see blackmamba synth --help',
+    ],
+    [
+      ["synth", "a", "--dtype", "q8_0"],
+      '--dtype: expected bf16, f16 or f32, found "q8_0"; see blackmamba synth --help',
+    ],
     [
       ["bench", "--preset", "7b"],
       '--preset: expected 1.5b, 2.8b, storyteller, found "7b"; see blackmamba bench --help',

@@ -20,6 +20,7 @@ type Step =
   | "generate"
   | "advance"
   | "convertModel"
+  | "synthModel"
   | "describeModel"
   | "listDevices"
   | "bench";
@@ -88,6 +89,12 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       for (const writtenBytes of [0, 7_000_000, 14_000_000])
         onProgress({ writtenBytes, totalBytes: 14_000_000, tensor: "a" });
       return { path: `${folder}/model.safetensors`, byteLength: 14_001_234, dtypes: { bf16: 62, q4_0: 115 } };
+    },
+    async synthModel(folder, { signal, onProgress, ...options }) {
+      await step("synthModel", folder, options);
+      signal.throwIfAborted();
+      for (const writtenBytes of [0, 52_000_000]) onProgress({ writtenBytes, totalBytes: 52_000_000, tensor: "a" });
+      return { path: `${folder}/pytorch_model.bin`, byteLength: 52_001_234, dtypes: { bf16: 177 } };
     },
     async describeModel(folder) {
       await step("describeModel", folder);
