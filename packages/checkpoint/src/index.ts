@@ -10,6 +10,7 @@ export {
   type ReadOptions,
   toByteSource,
 } from "./byte-source.ts";
+export { castTensor, type FloatDType, isFloat } from "./cast-tensor.ts";
 export {
   type Checkpoint,
   type CheckpointTensor,
@@ -37,6 +38,7 @@ export {
 } from "./safetensors/write-safetensors.ts";
 export { type OpenShardsOptions, openShards } from "./shards/open-shards.ts";
 export { parseShardIndex, type ShardIndex, shardFiles } from "./shards/shard-index.ts";
+export { type WriteShardsOptions, type WrittenShards, writeShards } from "./shards/write-shards.ts";
 export { type TensorInfo, tensorFromBytes, tensorFromChunks } from "./tensor-from.ts";
 export {
   PickledGlobal,
