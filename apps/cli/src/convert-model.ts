@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { openFile } from "@blackmamba/checkpoint/node";
 import { convertWeights } from "@blackmamba/model";
 import type { ConvertedModel, ConvertModelOptions } from "./library.ts";
-import { ENTRIES, OTHER_FILES } from "./output-folder/model-names.ts";
+import { OTHER_FILES } from "./output-folder/model-names.ts";
 import { writeModelFolder } from "./output-folder/write-model-folder.ts";
 
 /**
@@ -19,12 +19,11 @@ import { writeModelFolder } from "./output-folder/write-model-folder.ts";
 export async function convertModel(
   source: string,
   folder: string,
-  { format, quantize, force, signal, onProgress }: ConvertModelOptions,
+  { format, force, signal, ...options }: ConvertModelOptions,
 ): Promise<ConvertedModel> {
-  const file = ENTRIES[format];
   return writeModelFolder(folder, { format, force, others: () => readOthers(source), signal }, async (open) => {
-    const converted = await convertWeights(source, await open(file), { format, quantize, signal, onProgress });
-    return { path: join(folder, file), ...converted };
+    const converted = await convertWeights(source, open, { format, signal, ...options });
+    return { path: join(folder, converted.files.at(-1) as string), ...converted };
   });
 }
 

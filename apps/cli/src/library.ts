@@ -46,6 +46,10 @@ export interface Model {
 export interface ConvertModelOptions {
   readonly format: Format;
   readonly quantize: QuantizedDType | undefined;
+  /** What is not quantised becomes this; by default it stays as it is. */
+  readonly dtype: FloatDType | undefined;
+  /** Most bytes of tensors in a file; by default all are in one. */
+  readonly shardByteLength: number | undefined;
   /** Whether files that are there already may be overwritten. */
   readonly force: boolean;
   readonly signal: AbortSignal;
@@ -53,7 +57,7 @@ export interface ConvertModelOptions {
 }
 
 export interface ConvertedModel extends ConvertedWeights {
-  /** The weights' file. */
+  /** The weights' file, or the index of several. */
   readonly path: string;
 }
 

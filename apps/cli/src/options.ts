@@ -80,6 +80,20 @@ export function parseFormat(text: string): Format {
   throw wrong("--format", "safetensors or gguf", text);
 }
 
+/** Bytes of each unit, by its name in small letters: decimal as disks are sold, and binary. */
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  ...{ kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
+};
+
+/** A size in bytes, as transformers writes sizes: `2GB`, `500MiB`. */
+export function parseShardSize(text: string): number {
+  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?) ?([a-z]+)$/i.exec(text) ?? [];
+  const byteLength = Math.floor(Number(number) * (SIZE_UNITS[unit.toLowerCase()] ?? Number.NaN));
+  if (byteLength >= 1 && Number.isSafeInteger(byteLength)) return byteLength;
+  throw wrong("--shard-size", "a size with its unit, such as 2GB or 500MiB", text);
+}
+
 /** As the library has it. */
 export function quantizedType(quantize: Quantize): QuantizedDType | undefined {
   return quantize === "none" ? undefined : quantize;

@@ -229,26 +229,26 @@ layer  kind                  parameters   active   weights
 });
 
 describe("convert", () => {
+  /** Without options. */
+  const PLAIN = {
+    ...{ format: "safetensors", quantize: undefined, dtype: undefined, shardByteLength: undefined, force: false },
+  };
+
   test("passes on what the user said, and says what was written", async () => {
     const plain = await blackmamba(["convert", "a", "b"]);
     expect(plain.exitCode).toBe(0);
     expect(plain.out).toBe("");
     expect(plain.err).toMatch(/^wrote b\/model\.safetensors: 14\.0 MB, 62 bf16, 115 q4_0, in \d+ ms\n$/);
-    expect(plain.library.calls).toEqual([
-      { name: "convertModel", arguments: ["a", "b", { format: "safetensors", quantize: undefined, force: false }] },
-    ]);
+    expect(plain.library.calls).toEqual([{ name: "convertModel", arguments: ["a", "b", PLAIN] }]);
     const full = await blackmamba(["convert", "a", "b", "--quantize", "q4_0", "--force"]);
-    expect(full.library.calls[0]!.arguments).toEqual([
-      ...["a", "b"],
-      { format: "safetensors", quantize: "q4_0", force: true },
-    ]);
+    expect(full.library.calls[0]!.arguments).toEqual([...["a", "b"], { ...PLAIN, quantize: "q4_0", force: true }]);
     const none = await blackmamba(["convert", "a", "b", "--quantize", "none"]);
-    expect(none.library.calls[0]!.arguments).toEqual([
-      ...["a", "b"],
-      { format: "safetensors", quantize: undefined, force: false },
-    ]);
+    expect(none.library.calls[0]!.arguments).toEqual([...["a", "b"], PLAIN]);
     const gguf = await blackmamba(["convert", "a", "b", "--format", "gguf"]);
     expect(gguf.library.calls[0]!.arguments[2]).toMatchObject({ format: "gguf" });
+    const shards = await blackmamba(["convert", "a", "b", "--shard-size", "2GB", "--dtype", "f16"]);
+    expect(shards.library.calls[0]!.arguments[2]).toEqual({ ...PLAIN, dtype: "f16", shardByteLength: 2e9 });
+    expect(shards.err).toMatch(/^wrote b\/index\.json and 2 files: 14\.0 MB, /);
     expect((await blackmamba(["convert", "a", "b", "--format", "onnx"])).err).toContain(
       '--format: expected safetensors or gguf, found "onnx"',
     );
@@ -474,6 +474,18 @@ describe("wrong use: one line, exit code 2, and nothing is loaded", () => {
       `source: expected a model's folder or its weights' file, found ""; see blackmamba convert --help`,
     ],
     [["convert", "a", ""], 'folder: expected the folder to write to, found ""; see blackmamba convert --help'],
+    [
+      ["convert", "a", "b", "--dtype", "q8_0"],
+      '--dtype: expected bf16, f16 or f32, found "q8_0"; see blackmamba convert --help',
+    ],
+    [
+      ["convert", "a", "b", "--shard-size", "2"],
+      '--shard-size: expected a size with its unit, such as 2GB or 500MiB, found "2"; see blackmamba convert --help',
+    ],
+    [
+      ["convert", "a", "b", "--shard-size", "2GB", "--format", "gguf"],
+      "--shard-size: expected safetensors, which may be in several files, found --format gguf, which is one file; see blackmamba convert --help",
+    ],
     [["synth"], "missing required argument 'folder'; see blackmamba synth --help"],
     [["synth", ""], 'folder: expected the folder to write to, found ""; see blackmamba synth --help'],
     [

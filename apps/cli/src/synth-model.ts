@@ -40,7 +40,7 @@ export async function synthModel(
       format === "bin"
         ? await writeTorch(tensors, sink, { key: "model", signal, onProgress })
         : await writeSafetensors(tensors, sink, { metadata: { format: "pt" }, signal, onProgress });
-    return { path: join(folder, file), byteLength, dtypes: { [dtype]: tensors.length } };
+    return { path: join(folder, file), byteLength, dtypes: { [dtype]: tensors.length }, files: [file] };
   });
 }
 

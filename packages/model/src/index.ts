@@ -22,7 +22,7 @@ export type { Tokenizer } from "@blackmamba/tokenizer";
 export { BlackMamba, type CreateOptions, type ForwardOptions, type LoadOptions } from "./blackmamba.ts";
 export { type Layout, type ModelConfig, parseConfig } from "./config/config.ts";
 export type { LayerKind } from "./config/layer-kind.ts";
-export { type ConvertedWeights, type ConvertOptions, convertWeights } from "./convert-weights.ts";
+export { type ConvertedWeights, type ConvertOptions, type ConvertTarget, convertWeights } from "./convert-weights.ts";
 export { describeModel, type LayerDescription, type ModelDescription } from "./describe.ts";
 export {
   ModelConfigError,

@@ -24,7 +24,7 @@ export async function writeModel(
   const bar = createProgressBar(io.stderr, activity);
   const start = performance.now();
   try {
-    const { path, byteLength, dtypes } = await write({
+    const { path, byteLength, dtypes, files } = await write({
       signal: io.signal,
       onProgress: ({ writtenBytes, totalBytes }) => bar.update(writtenBytes, totalBytes),
     });
@@ -33,7 +33,8 @@ export async function writeModel(
       .map(([dtype, count]) => `${count} ${dtype}`)
       .join(", ");
     const duration = formatDuration(performance.now() - start);
-    io.stderr.write(`wrote ${path}: ${formatBytes(byteLength)}, ${tensors}, in ${duration}\n`);
+    const others = files.length > 1 ? ` and ${files.length - 1} files` : "";
+    io.stderr.write(`wrote ${path}${others}: ${formatBytes(byteLength)}, ${tensors}, in ${duration}\n`);
   } finally {
     bar.stop();
   }

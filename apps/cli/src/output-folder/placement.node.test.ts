@@ -69,19 +69,22 @@ async function seenAfterEach(
   return result;
 }
 
-const options = { force: true, signal: new AbortController().signal, onProgress: () => {} };
+const options = {
+  ...{ force: true, dtype: undefined, shardByteLength: undefined },
+  ...{ signal: new AbortController().signal, onProgress: () => {} },
+};
 
 /** A model's files as a conversion makes them, in a folder. */
 async function converted(
   to: string,
   format: "safetensors" | "gguf",
   quantize: "q8_0" | "q4_0" | undefined,
-  config: object = {},
+  { config = {}, shardByteLength }: { readonly config?: object; readonly shardByteLength?: number | undefined } = {},
 ): Promise<void> {
   const source = await createModelFolder(join(parent, crypto.randomUUID()));
-  if (Object.keys(config).length > 0) await changeConfig(source, config);
+  await changeConfig(source, config);
   const made = join(parent, crypto.randomUUID());
-  await convertModel(source, made, { ...options, format, quantize });
+  await convertModel(source, made, { ...options, format, quantize, shardByteLength });
   await mkdir(to, { recursive: true });
   for (const name of await readdir(made)) await cp(join(made, name), join(to, name));
 }
@@ -112,12 +115,41 @@ describe.each(["safetensors", "gguf"] as const)("%s", (format) => {
   test("with another config.json: never a mixture", async () => {
     await converted(folder, format, "q4_0");
     // The same shapes, so that only the numbers would tell of a mixture.
-    await converted(staging, format, "q8_0", { routing_mode: "top1" });
+    await converted(staging, format, "q8_0", { config: { routing_mode: "top1" } });
     const { steps, before } = await plan(format);
     const { seen, finished } = await seenAfterEach(steps);
     expect(new Set(finished).size).toBe(1);
     expect(new Set(seen)).toEqual(new Set([before, NONE, finished[0]]));
   });
+});
+
+/** About as many files of the small model, which has 1.2 MB. */
+const [TWO, THREE] = [800_000, 500_000];
+
+describe.each([
+  { what: "one file", before: undefined, after: TWO },
+  { what: "several files", before: THREE, after: undefined },
+  { what: "fewer files", before: THREE, after: TWO },
+])("$what before", ({ before: sizeBefore, after }) => {
+  test("the model before, then the one after, and no file of the one before is left", async () => {
+    await converted(folder, "safetensors", undefined, { shardByteLength: sizeBefore });
+    await converted(staging, "safetensors", "q8_0", { shardByteLength: after && after / 2 });
+    const staged = await readdir(staging);
+    const { steps, before } = await plan("safetensors");
+    const { seen, finished } = await seenAfterEach(steps);
+    expect(new Set(finished).size).toBe(1);
+    expect(new Set(seen)).toEqual(new Set([before, finished[0]]));
+    expect(await readdir(folder)).toEqual(staged);
+  });
+});
+
+test("as many files as before, with the same names: never a mixture", async () => {
+  await converted(folder, "safetensors", "q4_0", { shardByteLength: TWO / 4 });
+  await converted(staging, "safetensors", "q8_0", { shardByteLength: TWO / 2 });
+  expect(await readdir(staging)).toEqual((await readdir(folder)).filter((name) => !name.startsWith(".")));
+  const { steps, before } = await plan("safetensors");
+  const { seen, finished } = await seenAfterEach(steps);
+  expect(new Set(seen)).toEqual(new Set([before, NONE, finished[0]]));
 });
 
 test("of another process that still runs nothing is touched, and what had not begun is removed", async () => {
