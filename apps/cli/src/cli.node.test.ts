@@ -326,7 +326,7 @@ describe("stopping", () => {
     const { child, ended } = start(["convert", model, "large-q4/within", "--quantize", "q4_0"]);
     const begun = async () => {
       const files = await readdir(join(folder, "large-q4", "within")).catch((): string[] => []);
-      return files.some((file) => file.endsWith(".partial"));
+      return files.some((file) => file.startsWith(".blackmamba-"));
     };
     while (!(await begun())) await setTimeout(5);
     child.kill("SIGINT");

@@ -5,7 +5,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BlackMamba } from "@blackmamba/model";
+import { BlackMamba, describeModel } from "@blackmamba/model";
 import { modelFolder as storyteller } from "@blackmamba/storyteller";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { realLibrary } from "./real-library.ts";
@@ -90,6 +90,64 @@ test("without --quantize the model computes the same", async () => {
   expect(await logits(target)).toEqual(await logits(source));
 });
 
+describe("--dtype", () => {
+  const dtypesOf = async (folder: string) => (await describeModel(folder)).dtypes;
+
+  test("f32 and back to bf16 loses no bit", async () => {
+    const wide = join(parent, crypto.randomUUID());
+    expect((await convert(source, wide, "--dtype", "f32")).err).toMatch(/, 61 f32, in /);
+    expect(await dtypesOf(wide)).toEqual({ f32: 61 });
+    expect(await logits(wide)).toEqual(await logits(source));
+    await convert(wide, target, "--dtype", "bf16");
+    await convert(source, join(target, "as-it-was"));
+    const file = "model.safetensors";
+    expect((await readFile(join(target, file))).equals(await readFile(join(target, "as-it-was", file)))).toBe(true);
+  });
+
+  test("with --quantize it is of what is not quantised", async () => {
+    await convert(source, target, "--dtype", "f16", "--quantize", "q8_0");
+    const { q8_0, ...others } = await dtypesOf(target);
+    expect(q8_0).toBeGreaterThan(10);
+    expect(others).toEqual({ f16: 61 - q8_0! });
+  });
+
+  test("in GGUF vectors stay in f32", async () => {
+    await convert(source, target, "--dtype", "f16", "--format", "gguf");
+    const { f16, f32, ...others } = await dtypesOf(join(target, "model.gguf"));
+    expect([f16! > 10, f32! > 10, others]).toEqual([true, true, {}]);
+  });
+});
+
+describe("--shard-size", () => {
+  test("writes several files and their index, which compute the same", async () => {
+    const { exitCode, err } = await convert(source, target, "--shard-size", "500kB");
+    expect(exitCode).toBe(0);
+    expect(err).toMatch(/^wrote .*model\.safetensors\.index\.json and 3 files: 1\.2 MB, 61 bf16, in /);
+    const shards = [1, 2, 3].map((number) => `model-0000${number}-of-00003.safetensors`);
+    expect(await tree(target)).toEqual(
+      ["config.json", ...shards, "model.safetensors.index.json", "tokenizer.json"].sort(),
+    );
+    expect(await logits(target)).toEqual(await logits(source));
+    await expectRefusal(
+      [source, target],
+      /model\.safetensors\.index\.json, model-00001-of-00003\.safetensors, .* found/,
+    );
+    // One file takes the place of all.
+    expect((await convert(source, target, "--quantize", "q8_0", "--force")).exitCode).toBe(0);
+    expect(await tree(target)).toEqual(["config.json", "model.safetensors", "tokenizer.json"]);
+    expect(await logits(target)).toEqual(await logits(source, "q8_0"));
+    // And the other way round, from the folder itself.
+    expect((await convert(target, target, "--shard-size", "0.3MB", "--force")).exitCode).toBe(0);
+    expect(await tree(target)).not.toContain("model.safetensors");
+    expect(await logits(target)).toEqual(await logits(source, "q8_0"));
+  });
+
+  test("a size that all fits into makes the one file", async () => {
+    await convert(source, target, "--shard-size", "2GB");
+    expect(await tree(target)).toEqual(["config.json", "model.safetensors", "tokenizer.json"]);
+  });
+});
+
 test("takes the weights' file, with the other files beside it, and makes folders within folders", async () => {
   const deep = join(target, "within", "folders");
   const { exitCode } = await convert(join(source, "pytorch_model.bin"), deep, "--quantize", "q8_0");
@@ -171,6 +229,17 @@ describe("a source that cannot be converted leaves nothing behind, and the targe
     await truncate(join(source, "pytorch_model.bin"), 600_000);
     await expectRefusal([source, target, "--force"], /pytorch_model\.bin: .*truncated/);
     expect(await readFile(join(target, "model.safetensors"))).toEqual(before);
+  });
+
+  test("a number that f16 cannot hold, found out while it is written", async () => {
+    const path = join(source, "pytorch_model.bin");
+    const bytes = await readFile(path);
+    // 2 to the power of 100 in bf16.
+    bytes.writeUInt16LE(0x7180, await findData(bytes));
+    await writeFile(path, bytes);
+    const message = /embedding.*: element 0 is 1\.26.*e\+30, which f16 cannot hold \(its largest is 65504\); take bf16/;
+    await expectRefusal([source, target, "--dtype", "f16"], message);
+    await expectRefusal([source, target, "--dtype", "f16", "--shard-size", "100kB"], message);
   });
 
   test("a tensor with infinity in it, found out while it is quantised", async () => {

@@ -16,9 +16,10 @@ import type {
   QuantizedDType,
   WriteProgress,
 } from "@blackmamba/model";
+import type { PresetName } from "./bench/presets.ts";
 import type { BenchReport } from "./bench/report.ts";
 import type { BenchRequest } from "./bench/run-bench.ts";
-import type { Format } from "./options.ts";
+import type { FloatDType, Format, SynthFormat } from "./options.ts";
 
 /** Commands name a device and carry it from `selectDevice` to `load`; what else it can do is the library's matter. */
 export type Device = Pick<ModelDevice, "kind" | "name" | "software" | "dispose">;
@@ -46,6 +47,10 @@ export interface Model {
 export interface ConvertModelOptions {
   readonly format: Format;
   readonly quantize: QuantizedDType | undefined;
+  /** What is not quantised becomes this; by default it stays as it is. */
+  readonly dtype: FloatDType | undefined;
+  /** Most bytes of tensors in a file; by default all are in one. */
+  readonly shardByteLength: number | undefined;
   /** Whether files that are there already may be overwritten. */
   readonly force: boolean;
   readonly signal: AbortSignal;
@@ -53,8 +58,19 @@ export interface ConvertModelOptions {
 }
 
 export interface ConvertedModel extends ConvertedWeights {
-  /** The weights' file. */
+  /** The weights' file, or the index of several. */
   readonly path: string;
+}
+
+export interface SynthModelOptions {
+  readonly preset: PresetName;
+  readonly dtype: FloatDType;
+  readonly format: SynthFormat;
+  readonly seed: number;
+  /** Whether files that are there already may be overwritten. */
+  readonly force: boolean;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: WriteProgress) => void;
 }
 
 /** What a bench measures: random weights of a shape, or a checkpoint. */
@@ -67,6 +83,8 @@ export interface Library {
   load(folder: string, options: LoadOptions): Promise<Model>;
   /** Rejects once everything that was begun is removed. */
   convertModel(source: string, folder: string, options: ConvertModelOptions): Promise<ConvertedModel>;
+  /** Writes a model of random weights. Rejects once everything that was begun is removed. */
+  synthModel(folder: string, options: SynthModelOptions): Promise<ConvertedModel>;
   describeModel(folder: string): Promise<ModelDescription>;
   /** Measures a model on a device. */
   bench(request: Omit<BenchRequest, "device"> & { readonly device: Device }): Promise<BenchReport>;

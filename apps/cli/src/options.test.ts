@@ -8,6 +8,7 @@ import {
   parseQuantize,
   parseRepetitionPenalty,
   parseSeed,
+  parseShardSize,
   parseStop,
   parseTemperature,
   parseTopK,
@@ -117,4 +118,27 @@ test("--model takes a folder, and is not satisfied with the option that follows 
 test("--stop takes any text but none, and each use adds one", () => {
   expect(parseStop("\n\n", parseStop("--"))).toEqual(["--", "\n\n"]);
   expect(() => parseStop("")).toThrow('--stop: expected some text, found ""');
+});
+
+test("--shard-size takes a size with its unit", () => {
+  const sizes = ["2GB", "1.5 gb", "500MB", "500MiB", "1GiB", "64kB", "2KiB", "1TB"].map(parseShardSize);
+  expect(sizes).toEqual([2e9, 1.5e9, 5e8, 500 * 2 ** 20, 2 ** 30, 64_000, 2048, 1e12]);
+  for (const text of [
+    "",
+    "2",
+    "GB",
+    "0GB",
+    "-1GB",
+    "2GBs",
+    "2 G",
+    "1e3MB",
+    "0x1GB",
+    "0.0001kB",
+    "99999999TB",
+    "--force",
+  ]) {
+    expect(() => parseShardSize(text)).toThrow(
+      `--shard-size: expected a size with its unit, such as 2GB or 500MiB, found ${JSON.stringify(text)}`,
+    );
+  }
 });

@@ -80,6 +80,20 @@ export function parseFormat(text: string): Format {
   throw wrong("--format", "safetensors or gguf", text);
 }
 
+/** Bytes of each unit, by its name in small letters: decimal as disks are sold, and binary. */
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  ...{ kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 },
+  ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
+};
+
+/** A size in bytes, as transformers writes sizes: `2GB`, `500MiB`. */
+export function parseShardSize(text: string): number {
+  const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?) ?([a-z]+)$/i.exec(text) ?? [];
+  const byteLength = Math.floor(Number(number) * (SIZE_UNITS[unit.toLowerCase()] ?? Number.NaN));
+  if (byteLength >= 1 && Number.isSafeInteger(byteLength)) return byteLength;
+  throw wrong("--shard-size", "a size with its unit, such as 2GB or 500MiB", text);
+}
+
 /** As the library has it. */
 export function quantizedType(quantize: Quantize): QuantizedDType | undefined {
   return quantize === "none" ? undefined : quantize;
@@ -89,8 +103,16 @@ export function parseSource(text: string): string {
   return path("source", text, "a model's folder or its weights' file");
 }
 
-/** Types that random weights may have. */
-export type BenchDType = "f32" | "f16" | "bf16";
+/** Types of elements that are not quantised. */
+export type FloatDType = "f32" | "f16" | "bf16";
+
+/** What `synth` writes. */
+export type SynthFormat = "bin" | "safetensors";
+
+export function parseSynthFormat(text: string): SynthFormat {
+  if (text === "bin" || text === "safetensors") return text;
+  throw wrong("--format", "bin or safetensors", text);
+}
 
 export function parsePreset(text: string): PresetName {
   const preset = PRESET_NAMES.find((name) => name === text.toLowerCase());
@@ -98,7 +120,7 @@ export function parsePreset(text: string): PresetName {
   throw wrong("--preset", PRESET_NAMES.join(", "), text);
 }
 
-export function parseDType(text: string): BenchDType {
+export function parseDType(text: string): FloatDType {
   if (text === "f32" || text === "f16" || text === "bf16") return text;
   throw wrong("--dtype", "bf16, f16 or f32", text);
 }

@@ -20,6 +20,7 @@ export const realLibrary: Library = {
     (await model()).BlackMamba.load(folder, { ...options, device: device as ModelDevice }),
   convertModel: async (source, folder, options) =>
     (await import("./convert-model.ts")).convertModel(source, folder, options),
+  synthModel: async (folder, options) => (await import("./synth-model.ts")).synthModel(folder, options),
   describeModel: async (folder) => (await model()).describeModel(folder),
   bench: async ({ device, ...request }) =>
     (await import("./bench/run-bench.ts")).runBench({ ...request, device: device as ModelDevice }),

@@ -275,26 +275,26 @@ layer  kind                  parameters   active   weights
 });
 
 describe("convert", () => {
+  /** Without options. */
+  const PLAIN = {
+    ...{ format: "safetensors", quantize: undefined, dtype: undefined, shardByteLength: undefined, force: false },
+  };
+
   test("passes on what the user said, and says what was written", async () => {
     const plain = await blackmamba(["convert", "a", "b"]);
     expect(plain.exitCode).toBe(0);
     expect(plain.out).toBe("");
     expect(plain.err).toMatch(/^wrote b\/model\.safetensors: 14\.0 MB, 62 bf16, 115 q4_0, in \d+ ms\n$/);
-    expect(plain.library.calls).toEqual([
-      { name: "convertModel", arguments: ["a", "b", { format: "safetensors", quantize: undefined, force: false }] },
-    ]);
+    expect(plain.library.calls).toEqual([{ name: "convertModel", arguments: ["a", "b", PLAIN] }]);
     const full = await blackmamba(["convert", "a", "b", "--quantize", "q4_0", "--force"]);
-    expect(full.library.calls[0]!.arguments).toEqual([
-      ...["a", "b"],
-      { format: "safetensors", quantize: "q4_0", force: true },
-    ]);
+    expect(full.library.calls[0]!.arguments).toEqual([...["a", "b"], { ...PLAIN, quantize: "q4_0", force: true }]);
     const none = await blackmamba(["convert", "a", "b", "--quantize", "none"]);
-    expect(none.library.calls[0]!.arguments).toEqual([
-      ...["a", "b"],
-      { format: "safetensors", quantize: undefined, force: false },
-    ]);
+    expect(none.library.calls[0]!.arguments).toEqual([...["a", "b"], PLAIN]);
     const gguf = await blackmamba(["convert", "a", "b", "--format", "gguf"]);
     expect(gguf.library.calls[0]!.arguments[2]).toMatchObject({ format: "gguf" });
+    const shards = await blackmamba(["convert", "a", "b", "--shard-size", "2GB", "--dtype", "f16"]);
+    expect(shards.library.calls[0]!.arguments[2]).toEqual({ ...PLAIN, dtype: "f16", shardByteLength: 2e9 });
+    expect(shards.err).toMatch(/^wrote b\/index\.json and 2 files: 14\.0 MB, /);
     expect((await blackmamba(["convert", "a", "b", "--format", "onnx"])).err).toContain(
       '--format: expected safetensors or gguf, found "onnx"',
     );
@@ -311,6 +311,29 @@ describe("convert", () => {
     const io = fakeIo();
     io.stop(INTERRUPTED);
     expect(await blackmamba(["convert", "a", "b"], io)).toMatchObject({ exitCode: 130, out: "", err: "" });
+  });
+});
+
+describe("synth", () => {
+  test("passes on what the user said, and says what was written", async () => {
+    const plain = await blackmamba(["synth", "a"]);
+    expect(plain).toMatchObject({ exitCode: 0, out: "" });
+    expect(plain.err).toMatch(/^wrote a\/pytorch_model\.bin: 52\.0 MB, 177 bf16, in \d+ ms\n$/);
+    expect(plain.library.calls).toEqual([
+      { name: "synthModel", arguments: ["a", { preset: "1.5b", dtype: "bf16", format: "bin", seed: 0, force: false }] },
+    ]);
+    const options = ["--preset", "2.8B", "--dtype", "f16", "--format", "safetensors", "--seed", "7", "--force"];
+    const full = await blackmamba(["synth", "a", ...options]);
+    expect(full.library.calls[0]!.arguments[1]).toEqual({
+      ...{ preset: "2.8b", dtype: "f16", format: "safetensors", seed: 7, force: true },
+    });
+  });
+
+  test("shows a bar only to a terminal, and ends quietly with Ctrl-C", async () => {
+    expect((await blackmamba(["synth", "a"], fakeIo({ isTTY: true }))).err).toMatch(/making .*% of 52\.0 MB/);
+    const io = fakeIo();
+    io.stop(INTERRUPTED);
+    expect(await blackmamba(["synth", "a"], io)).toMatchObject({ exitCode: 130, out: "", err: "" });
   });
 });
 
@@ -446,6 +469,7 @@ describe("help", () => {
     ["generate", "--help"],
     ["info", "--help"],
     ["convert", "--help"],
+    ["synth", "--help"],
     ["devices", "--help"],
     ["bench", "--help"],
     ["help", "generate"],
@@ -496,6 +520,32 @@ describe("wrong use: one line, exit code 2, and nothing is loaded", () => {
       `source: expected a model's folder or its weights' file, found ""; see blackmamba convert --help`,
     ],
     [["convert", "a", ""], 'folder: expected the folder to write to, found ""; see blackmamba convert --help'],
+    [
+      ["convert", "a", "b", "--dtype", "q8_0"],
+      '--dtype: expected bf16, f16 or f32, found "q8_0"; see blackmamba convert --help',
+    ],
+    [
+      ["convert", "a", "b", "--shard-size", "2"],
+      '--shard-size: expected a size with its unit, such as 2GB or 500MiB, found "2"; see blackmamba convert --help',
+    ],
+    [
+      ["convert", "a", "b", "--shard-size", "2GB", "--format", "gguf"],
+      "--shard-size: expected safetensors, which may be in several files, found --format gguf, which is one file; see blackmamba convert --help",
+    ],
+    [["synth"], "missing required argument 'folder'; see blackmamba synth --help"],
+    [["synth", ""], 'folder: expected the folder to write to, found ""; see blackmamba synth --help'],
+    [
+      ["synth", "a", "--preset", "7b"],
+      '--preset: expected 1.5b, 2.8b, storyteller, found "7b"; see blackmamba synth --help',
+    ],
+    [
+      ["synth", "a", "--format", "gguf"],
+      '--format: expected bin or safetensors, found "gguf"; see blackmamba synth --help',
+    ],
+    [
+      ["synth", "a", "--dtype", "q8_0"],
+      '--dtype: expected bf16, f16 or f32, found "q8_0"; see blackmamba synth --help',
+    ],
     [
       ["bench", "--preset", "7b"],
       '--preset: expected 1.5b, 2.8b, storyteller, found "7b"; see blackmamba bench --help',

@@ -17,5 +17,6 @@ export {
 } from "./kernel-bench.ts";
 export { PUBLISHED_SHAPES, type PublishedShape } from "./published-shapes.ts";
 export { fillRandom, type RandomTensorOptions, RandomTensors, recordRandom } from "./random/random-tensor.ts";
+export { fillRandomWords, type RandomFloatsParams } from "./random/random-words.cpu.ts";
 export { median, type Summary, summarise } from "./statistics.ts";
 export { weightBytes } from "./weight-bytes.ts";

@@ -24,8 +24,8 @@ export async function decodeTensor(tensor: CheckpointTensor, options: ReadOption
 
 /** Little-endian elements as float32. `bytes` are whole elements; the result may share their memory. */
 export function decodeFloats(dtype: Exclude<DType, QuantizedDType | "u32">, bytes: Uint8Array): Float32Array {
-  if (dtype === "f32") return view(Float32Array, bytes);
-  const bits = view(Uint16Array, bytes);
+  if (dtype === "f32") return viewBytes(Float32Array, bytes);
+  const bits = viewBytes(Uint16Array, bytes);
   const floats = new Float32Array(bits.length);
   if (dtype === "bf16") {
     // It is the upper half of a float32.
@@ -45,8 +45,8 @@ export function blocksOf(dtype: QuantizedDType, shape: readonly number[], bytes:
     bytes.subarray(byteOffset, byteOffset + byteLength),
   ) as [Uint8Array, Uint8Array];
   return {
-    values: dtype === "q8_0" ? view(Int8Array, valueBytes) : valueBytes,
-    scales: view(Uint16Array, scaleBytes),
+    values: dtype === "q8_0" ? viewBytes(Int8Array, valueBytes) : valueBytes,
+    scales: viewBytes(Uint16Array, scaleBytes),
   };
 }
 
@@ -56,7 +56,7 @@ interface NumberArray<T> {
 }
 
 /** The bytes as wider elements; of a copy, where their place in memory does not allow it. */
-function view<T>(Numbers: NumberArray<T>, bytes: Uint8Array): T {
+export function viewBytes<T>(Numbers: NumberArray<T>, bytes: Uint8Array): T {
   const size = Numbers.BYTES_PER_ELEMENT;
   const placed = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
   return new Numbers(placed.buffer, placed.byteOffset, placed.byteLength / size);

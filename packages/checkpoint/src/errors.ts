@@ -226,6 +226,13 @@ export class QuantizeError extends CheckpointError {
   }
 }
 
+/** A tensor cannot be given in another float type. */
+export class CastError extends CheckpointError {
+  constructor(tensor: string, message: string) {
+    super("ERR_CHECKPOINT_CAST", tensor, message);
+  }
+}
+
 /** A tensor that is being written gave other bytes than its shape and type call for. */
 export class WriteMismatchError extends CheckpointError {
   constructor(tensor: string, message: string) {

@@ -11,6 +11,7 @@ export {
   type ReadOptions,
   toByteSource,
 } from "./byte-source.ts";
+export { castTensor, type FloatDType, isFloat } from "./cast-tensor.ts";
 export {
   type Checkpoint,
   type CheckpointTensor,
@@ -38,6 +39,7 @@ export {
 } from "./safetensors/write-safetensors.ts";
 export { type OpenShardsOptions, openShards } from "./shards/open-shards.ts";
 export { parseShardIndex, type ShardIndex, shardFiles } from "./shards/shard-index.ts";
+export { type WriteShardsOptions, type WrittenShards, writeShards } from "./shards/write-shards.ts";
 export { type TensorInfo, tensorFromBytes, tensorFromChunks } from "./tensor-from.ts";
 export {
   PickledGlobal,
@@ -47,3 +49,4 @@ export {
   readPickle,
 } from "./torch/pickle.ts";
 export { openTorchCheckpoint } from "./torch/torch-checkpoint.ts";
+export { type WriteTorchOptions, writeTorch } from "./torch/write-torch.ts";

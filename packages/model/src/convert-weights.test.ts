@@ -1,6 +1,7 @@
 import { openCheckpoint, requireTensor, type WriteProgress } from "@blackmamba/checkpoint";
 import { expect, test } from "vitest";
 import { convertWeights } from "./convert-weights.ts";
+import { OptionError } from "./errors.ts";
 import { memorySink } from "./testing/memory-sink.ts";
 import type { PlainConfig } from "./testing/plain-model.ts";
 import { randomModel } from "./testing/random-model.ts";
@@ -49,6 +50,48 @@ test("the metadata say which quantised types there are", async () => {
   // They go on saying so when it is converted once more.
   const again = await convert(file);
   expect({ ...(await openCheckpoint(again.file)).metadata }).toEqual({ format: "pt", quantization: "q4_0" });
+});
+
+test("dtype is of every tensor that is not quantised; in GGUF, of matrices", async () => {
+  const { result, file } = await convert(await weights(), { dtype: "f32" });
+  expect(Object.keys(result.dtypes)).toEqual(["f32"]);
+  // Every bf16 is an f32 as well, so nothing is lost on the way back.
+  const back = await convert(file, { dtype: "bf16" });
+  const plain = await convert(await weights());
+  expect(await back.file.arrayBuffer()).toEqual(await plain.file.arrayBuffer());
+  const small = await convert(await weights(), { dtype: "f16", quantize: "q8_0" });
+  expect(Object.keys(small.result.dtypes).sort()).toEqual(["f16", "q8_0"]);
+  const gguf = await openCheckpoint((await convert(await weights(), { dtype: "f16", format: "gguf" })).file);
+  const dtypeOf = (name: string) => requireTensor(gguf, name).dtype;
+  expect(["blk.0.ssm_in.weight", "blk.0.ssm_dt.weight", "blk.1.ffn_gate_inp.weight"].map(dtypeOf)).toEqual([
+    ...["f16", "f16", "f16"],
+  ]);
+  expect(["blk.0.ssm_a", "blk.0.attn_norm.weight", "blk.0.ssm_conv1d.weight"].map(dtypeOf)).toEqual([
+    ...["f32", "f32", "f32"],
+  ]);
+});
+
+test("several files need a function that makes their sinks", async () => {
+  const parts = { config, weights: await weights() };
+  const sinks = new Map<string, ReturnType<typeof memorySink>>();
+  const open = async (file: string) => {
+    sinks.set(file, memorySink());
+    return sinks.get(file)!;
+  };
+  const { files, byteLength } = await convertWeights(parts, open, { shardByteLength: 60_000 });
+  expect(files.length).toBeGreaterThan(2);
+  expect([...sinks.keys()]).toEqual(files);
+  expect([...sinks.values()].reduce((sum, sink) => sum + sink.blob().size, 0)).toBe(byteLength);
+  expect((await convertWeights(parts, open, { format: "gguf" })).files).toEqual(["model.gguf"]);
+
+  const refused = async (target: Parameters<typeof convertWeights>[1], options: Parameters<typeof convertWeights>[2]) =>
+    expect(convertWeights(parts, target, options)).rejects.toThrow(OptionError);
+  const sink = memorySink();
+  await refused(sink, { shardByteLength: 60_000 });
+  expect(sink.state()).toBe("aborted");
+  await refused(open, { shardByteLength: 60_000, format: "gguf" });
+  await refused(open, { shardByteLength: 0 });
+  await refused(open, { dtype: "q8_0" as "f16" });
 });
 
 test("progress ends with all bytes", async () => {

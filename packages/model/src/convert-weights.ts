@@ -1,8 +1,17 @@
 /**
- * Writes a model's weights to a safetensors or a GGUF file, quantised if asked for. Not here: the model's other files, which need
+ * Writes a model's weights to safetensors or GGUF files, in another type if asked for. Not here: the model's other files, which need
  * no conversion, and paths, which only Node knows.
  */
-import { type ByteSink, type WriteProgress, writeGguf, writeSafetensors } from "@blackmamba/checkpoint";
+import {
+  type ByteSink,
+  type Checkpoint,
+  type CheckpointTensor,
+  type FloatDType,
+  type WriteProgress,
+  writeGguf,
+  writeSafetensors,
+  writeShards,
+} from "@blackmamba/checkpoint";
 import { isQuantized, type QuantizedDType } from "@blackmamba/tensor";
 import { ggufTokenizerValues } from "@blackmamba/tokenizer";
 import { countDTypes } from "./describe.ts";
@@ -10,20 +19,28 @@ import { ModelFileError, OptionError } from "./errors.ts";
 import { ggufTensors } from "./gguf/gguf-tensors.ts";
 import { ggufValues } from "./gguf/gguf-values.ts";
 import type { FetchOptions } from "./source/locate.ts";
-import { type ModelSource, openModel } from "./source/open-model.ts";
+import { type ModelSource, type OpenedModel, openModel } from "./source/open-model.ts";
+import { castWeights, checkDType } from "./weights/cast-weights.ts";
 import { checkWeights } from "./weights/load-weights.ts";
 import { checkQuantize, quantizedWeights } from "./weights/quantized-weights.ts";
 import { weightTable } from "./weights/weight-table.ts";
 
 /** Options of {@link convertWeights}. */
 export interface ConvertOptions extends FetchOptions {
-  /** What the large matrices become; left out, every tensor stays as it is. As in `LoadOptions`. */
+  /** What the large matrices become; left out, they are not quantised. As in `LoadOptions`. */
   readonly quantize?: QuantizedDType | undefined;
   /**
-   * What is written: one safetensors file, or a GGUF file with configuration and tokenizer (byte-level BPE) within, under
+   * What every tensor becomes that is not quantised, rounded to the nearest; left out, each stays as it is. A number that is too
+   * large for `"f16"` is refused. In a GGUF file vectors, taps, A and D are f32 whatever is asked for, and are not rounded.
+   */
+  readonly dtype?: FloatDType | undefined;
+  /**
+   * What is written: safetensors, or a GGUF file with configuration and tokenizer (byte-level BPE) within, under
    * llama.cpp's names. Default `"safetensors"`.
    */
   readonly format?: "safetensors" | "gguf" | undefined;
+  /** Most bytes of tensors in a file: more make several safetensors files with an index, as transformers writes them. */
+  readonly shardByteLength?: number | undefined;
   /** Ends it; the promise rejects with the signal's reason, and the sink is aborted. */
   readonly signal?: AbortSignal | undefined;
   /** Called after each chunk that was written. */
@@ -32,64 +49,128 @@ export interface ConvertOptions extends FetchOptions {
 
 /** What was written. */
 export interface ConvertedWeights {
-  /** Size of the file. */
+  /** Size of the file, or of all together. */
   readonly byteLength: number;
   /** How many tensors have each dtype. */
   readonly dtypes: Readonly<Record<string, number>>;
+  /** Names of the files: `["model.safetensors"]` or `["model.gguf"]`; of several, the index last. */
+  readonly files: readonly string[];
 }
 
+/** Where what is converted goes: one file, or a file for each name that is asked for. */
+export type ConvertTarget = ByteSink | ((file: string) => Promise<ByteSink>);
+
 /**
- * Converts the weights of a model to one file, chunk by chunk: memory does not grow with the model, but for GGUF by one stack of
- * experts. Loading the file gives the same as loading the source with the same `quantize`, bit for bit.
+ * Converts the weights of a model, chunk by chunk: memory does not grow with the model, but for GGUF by one stack of experts.
+ * Loading the result gives the same as loading the source with the same `quantize`, bit for bit, where `dtype` is left out.
  *
- * @param sink - where the file goes; closed at the end, aborted on any error
- * @throws ModelFileError, ModelConfigError, ModelWeightsError, CheckpointError, OptionError, and what the sink throws
+ * @param target - closed at the end, aborted on any error. With `shardByteLength` a function; of several files, those that are
+ *   whole are closed, and stay closed on an error in a later one
+ * @throws ModelFileError, ModelConfigError, ModelWeightsError, CheckpointError, OptionError, and what the target throws
  */
 export async function convertWeights(
   source: ModelSource,
-  sink: ByteSink,
-  { quantize, format = "safetensors", signal, onProgress, hub, onFetch }: ConvertOptions = {},
+  target: ConvertTarget,
+  options: ConvertOptions = {},
 ): Promise<ConvertedWeights> {
   try {
-    checkQuantize(quantize);
-    if (format !== "safetensors" && format !== "gguf")
-      throw new OptionError("format", '"safetensors" or "gguf"', format);
-    signal?.throwIfAborted();
-    const { config, checkpoint, tokenizerFiles } = await openModel(source, { hub, onFetch, signal });
+    const format = checkOptions(target, options);
+    options.signal?.throwIfAborted();
+    const opened = await openModel(source, options);
     try {
-      if (config.layout === "gguf") {
-        const expected =
-          "expected a model with a config.json, found a GGUF file, which has none to go with a safetensors file";
-        throw new ModelFileError(`${checkpoint.name}: ${expected}; load it as it is`);
-      }
-      const table = weightTable(config);
-      checkWeights(checkpoint, table);
-      const converted = quantize ? quantizedWeights(checkpoint, table, quantize) : checkpoint;
-      if (format === "gguf") {
-        const tensors = ggufTensors(converted, config);
-        const { json, config: settings } = tokenizerFiles;
-        const tokenizer = json === undefined ? undefined : ggufTokenizerValues(json, settings, config.vocab);
-        const values = new Map([...ggufValues(config), ...(tokenizer ?? [])]);
-        return {
-          byteLength: await writeGguf(tensors, sink, { values, signal, onProgress }),
-          dtypes: countDTypes(tensors),
-        };
-      }
-      const tensors = [...converted.tensors.values()];
-      const dtypes = countDTypes(tensors);
-      const quantization = tensors.map(({ dtype }) => dtype).filter(isQuantized);
-      const metadata = {
-        format: "pt",
-        ...checkpoint.metadata,
-        ...(quantization.length > 0 && { quantization: [...new Set(quantization)].sort().join(", ") }),
-      };
-      return { byteLength: await writeSafetensors(tensors, sink, { metadata, signal, onProgress }), dtypes };
+      const converted = convertTensors(opened, format, options);
+      // All of it, before anything is made of it: what is fetched is known to be right only at its end.
+      await opened.complete();
+      return await (format === "gguf" ? writeAsGguf : writeAsSafetensors)(converted, opened, target, options);
     } finally {
-      await checkpoint.close();
+      await opened.checkpoint.close();
     }
   } catch (error) {
     // A second time where writing had begun, which does nothing.
-    await sink.abort(error).catch(() => {});
+    if (typeof target !== "function") await target.abort(error).catch(() => {});
     throw error;
   }
+}
+
+type Format = NonNullable<ConvertOptions["format"]>;
+
+function checkOptions(
+  target: ConvertTarget,
+  { quantize, dtype, format = "safetensors", shardByteLength }: ConvertOptions,
+): Format {
+  checkQuantize(quantize);
+  checkDType(dtype);
+  if (format !== "safetensors" && format !== "gguf") throw new OptionError("format", '"safetensors" or "gguf"', format);
+  if (shardByteLength === undefined) return format;
+  if (!(shardByteLength > 0)) throw new OptionError("shardByteLength", "a number of bytes above 0", shardByteLength);
+  if (format === "gguf") {
+    throw new OptionError("shardByteLength", "safetensors, which may be in several files", "a GGUF file, which is one");
+  }
+  if (typeof target !== "function") {
+    throw new OptionError("shardByteLength", "a function that makes a sink for each file", "one sink");
+  }
+  return format;
+}
+
+/** The tensors in the types they are to have. */
+function convertTensors(
+  { config, checkpoint }: OpenedModel,
+  format: Format,
+  { quantize, dtype }: ConvertOptions,
+): Checkpoint {
+  if (config.layout === "gguf") {
+    const expected =
+      "expected a model with a config.json, found a GGUF file, which has none to go with a safetensors file";
+    throw new ModelFileError(`${checkpoint.name}: ${expected}; load it as it is`);
+  }
+  const table = weightTable(config);
+  checkWeights(checkpoint, table);
+  const quantized = quantize ? quantizedWeights(checkpoint, table, quantize) : checkpoint;
+  return dtype ? castWeights(quantized, table, dtype, format === "gguf" ? "matrices" : "all") : quantized;
+}
+
+async function writeAsGguf(
+  converted: Checkpoint,
+  { config, tokenizerFiles }: OpenedModel,
+  target: ConvertTarget,
+  { signal, onProgress }: ConvertOptions,
+): Promise<ConvertedWeights> {
+  const tensors = ggufTensors(converted, config);
+  const { json, config: settings } = tokenizerFiles;
+  const tokenizer = json === undefined ? undefined : ggufTokenizerValues(json, settings, config.vocab);
+  const values = new Map([...ggufValues(config), ...(tokenizer ?? [])]);
+  const sink = await openSink(target, GGUF_FILE);
+  const byteLength = await writeGguf(tensors, sink, { values, signal, onProgress });
+  return { byteLength, dtypes: countDTypes(tensors), files: [GGUF_FILE] };
+}
+
+async function writeAsSafetensors(
+  converted: Checkpoint,
+  { checkpoint }: OpenedModel,
+  target: ConvertTarget,
+  { shardByteLength, signal, onProgress }: ConvertOptions,
+): Promise<ConvertedWeights> {
+  const tensors = [...converted.tensors.values()];
+  const dtypes = countDTypes(tensors);
+  const options = { metadata: metadataOf(checkpoint, tensors), signal, onProgress };
+  if (shardByteLength !== undefined && typeof target === "function") {
+    return { dtypes, ...(await writeShards(tensors, target, { ...options, shardByteLength })) };
+  }
+  const sink = await openSink(target, SAFETENSORS_FILE);
+  return { byteLength: await writeSafetensors(tensors, sink, options), dtypes, files: [SAFETENSORS_FILE] };
+}
+
+const [SAFETENSORS_FILE, GGUF_FILE] = ["model.safetensors", "model.gguf"];
+
+function metadataOf(checkpoint: Checkpoint, tensors: readonly CheckpointTensor[]): Record<string, string> {
+  const quantization = tensors.map(({ dtype }) => dtype).filter(isQuantized);
+  return {
+    format: "pt",
+    ...checkpoint.metadata,
+    ...(quantization.length > 0 && { quantization: [...new Set(quantization)].sort().join(", ") }),
+  };
+}
+
+function openSink(target: ConvertTarget, file: string): Promise<ByteSink> {
+  return typeof target === "function" ? target(file) : Promise.resolve(target);
 }

@@ -22,7 +22,7 @@ export type { Tokenizer } from "@blackmamba/tokenizer";
 export { BlackMamba, type CreateOptions, type ForwardOptions, type LoadOptions } from "./blackmamba.ts";
 export { type Layout, type ModelConfig, parseConfig } from "./config/config.ts";
 export type { LayerKind } from "./config/layer-kind.ts";
-export { type ConvertedWeights, type ConvertOptions, convertWeights } from "./convert-weights.ts";
+export { type ConvertedWeights, type ConvertOptions, type ConvertTarget, convertWeights } from "./convert-weights.ts";
 export { describeModel, type LayerDescription, type ModelDescription } from "./describe.ts";
 export {
   ModelConfigError,
@@ -46,3 +46,4 @@ export type { ModelParts, ModelSource } from "./source/open-model.ts";
 export type { LayerTrace, RouteTrace, Trace } from "./trace.ts";
 export type { LoadProgress } from "./weights/load-weights.ts";
 export type { MakeWeight, WeightRecipe, WeightRequest } from "./weights/make-weights.ts";
+export { type StoredTensor, storedTensors } from "./weights/stored-tensors.ts";

@@ -27,7 +27,11 @@ export function randomWeights({ dtype, quantize, seed }: RandomWeightsOptions): 
   };
 }
 
-function distribution(name: string, shape: readonly number[]): { readonly mean?: number; readonly deviation: number } {
+/** What the elements of a weight are like. Of `A_log` it is A itself, −exp(A_log), that is meant. */
+export function distribution(
+  name: string,
+  shape: readonly number[],
+): { readonly mean?: number; readonly deviation: number } {
   // A = −exp(A_log): from −1 to −15, as Mamba begins its training.
   if (name.endsWith("A_log")) return { mean: -8, deviation: 2 };
   // softplus(−4.6) is a time step of 0.01.

@@ -9,7 +9,7 @@ import type { BenchReport } from "../bench/report.ts";
 import { UsageError } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
 import type { BenchModelChoice, Library } from "../library.ts";
-import { type BenchDType, type Quantize, quantizedType } from "../options.ts";
+import { type FloatDType, type Quantize, quantizedType } from "../options.ts";
 import { createProgressBar, type ProgressBar } from "../output/progress-bar.ts";
 import { formatBytes, formatCount } from "../output/units.ts";
 
@@ -17,7 +17,7 @@ export interface BenchOptions {
   readonly preset?: PresetName | undefined;
   readonly model?: string | undefined;
   readonly device: DeviceChoice;
-  readonly dtype?: BenchDType | undefined;
+  readonly dtype?: FloatDType | undefined;
   readonly quantize: Quantize;
   readonly tokens?: number | undefined;
   readonly promptTokens?: number | undefined;

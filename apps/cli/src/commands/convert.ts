@@ -1,13 +1,16 @@
-/** `blackmamba convert`: a model's weights as one safetensors or GGUF file, quantised if asked for, in a folder of its own. */
+/** `blackmamba convert`: a model's weights as safetensors or GGUF, quantised if asked for, in a folder of their own. */
+import { UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { Library } from "../library.ts";
-import { type Format, type Quantize, quantizedType } from "../options.ts";
-import { createProgressBar } from "../output/progress-bar.ts";
-import { formatBytes, formatDuration } from "../output/units.ts";
+import { type FloatDType, type Format, type Quantize, quantizedType } from "../options.ts";
+import { writeModel } from "./write-model.ts";
 
 export interface ConvertOptions {
   readonly format: Format;
   readonly quantize: Quantize;
+  readonly dtype?: FloatDType | undefined;
+  /** In bytes. */
+  readonly shardSize?: number | undefined;
   readonly force?: boolean | undefined;
 }
 
@@ -18,25 +21,16 @@ export async function convert(
   io: Io,
   library: Library,
 ): Promise<void> {
-  const { format, quantize, force = false } = options;
-  const bar = createProgressBar(io.stderr, "converting");
-  const start = performance.now();
-  try {
-    // Not abandoned when it is stopped, as other commands are: what was written so far has to be removed first.
-    const { path, byteLength, dtypes } = await library.convertModel(source, folder, {
-      format,
-      quantize: quantizedType(quantize),
-      force,
-      signal: io.signal,
-      onProgress: ({ writtenBytes, totalBytes }) => bar.update(writtenBytes, totalBytes),
-    });
-    bar.stop();
-    const tensors = Object.entries(dtypes)
-      .map(([dtype, count]) => `${count} ${dtype}`)
-      .join(", ");
-    const duration = formatDuration(performance.now() - start);
-    io.stderr.write(`wrote ${path}: ${formatBytes(byteLength)}, ${tensors}, in ${duration}\n`);
-  } finally {
-    bar.stop();
+  const { format, quantize, dtype, shardSize, force = false } = options;
+  if (shardSize !== undefined && format === "gguf") {
+    throw new UsageError(
+      "--shard-size",
+      "safetensors, which may be in several files",
+      "--format gguf, which is one file",
+    );
   }
+  const types = { quantize: quantizedType(quantize), dtype };
+  await writeModel("converting", io, (watched) =>
+    library.convertModel(source, folder, { format, ...types, shardByteLength: shardSize, force, ...watched }),
+  );
 }

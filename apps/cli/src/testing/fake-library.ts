@@ -20,6 +20,7 @@ type Step =
   | "generate"
   | "advance"
   | "convertModel"
+  | "synthModel"
   | "describeModel"
   | "listDevices"
   | "bench";
@@ -82,12 +83,19 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
         onProgress({ loadedBytes, totalBytes: 26_000_000, tensor: "a" });
       return model;
     },
-    async convertModel(source, folder, { format, quantize, force, signal, onProgress }) {
-      await step("convertModel", source, folder, { format, quantize, force });
+    async convertModel(source, folder, { signal, onProgress, ...options }) {
+      await step("convertModel", source, folder, options);
       signal.throwIfAborted();
       for (const writtenBytes of [0, 7_000_000, 14_000_000])
         onProgress({ writtenBytes, totalBytes: 14_000_000, tensor: "a" });
-      return { path: `${folder}/model.safetensors`, byteLength: 14_001_234, dtypes: { bf16: 62, q4_0: 115 } };
+      const files = options.shardByteLength === undefined ? ["model.safetensors"] : ["a", "b", "index.json"];
+      return { path: `${folder}/${files.at(-1)}`, byteLength: 14_001_234, dtypes: { bf16: 62, q4_0: 115 }, files };
+    },
+    async synthModel(folder, { signal, onProgress, ...options }) {
+      await step("synthModel", folder, options);
+      signal.throwIfAborted();
+      for (const writtenBytes of [0, 52_000_000]) onProgress({ writtenBytes, totalBytes: 52_000_000, tensor: "a" });
+      return { path: `${folder}/pytorch_model.bin`, byteLength: 52_001_234, dtypes: { bf16: 177 }, files: ["a"] };
     },
     async describeModel(folder) {
       await step("describeModel", folder);

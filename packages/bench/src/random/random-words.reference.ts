@@ -15,7 +15,7 @@ export function randomWordsReference(
   const element = (h: number) => Math.fround(Math.fround(mean) + Math.fround(step) * (sumOfBytes(h) - 510));
   const scale = (h: number) => f32ToF16(deviation * (0.75 + (h & 255) / 510));
   for (let i = 0; i < words.length; i++) {
-    const h = hash((start + firstWord + i) >>> 0);
+    const h = hash((start + firstWord + i) | 0);
     switch (encoding) {
       case "f32":
         float[0] = element(h);
@@ -40,15 +40,22 @@ export function randomWordsReference(
   }
 }
 
-/** PCG's output function over a linear congruential step (Jarzynski and Olano, JCGT 2020): one word in, one word out. */
-function hash(value: number): number {
-  const state = (Math.imul(value, 747796405) + 2891336453) >>> 0;
-  const word = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
-  return ((word >>> 22) ^ word) >>> 0;
+const LINEAR_STEP = 2891336453 | 0;
+
+/**
+ * PCG's output function over a linear congruential step (Jarzynski and Olano, JCGT 2020): one word in, one word out. Words are
+ * signed here, as JavaScript computes fastest with those.
+ */
+export function hash(value: number): number {
+  const state = (Math.imul(value, 747796405) + LINEAR_STEP) | 0;
+  const word = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737);
+  return (word >>> 22) ^ word;
 }
 
-function sumOfBytes(h: number): number {
-  return (h & 255) + ((h >>> 8) & 255) + ((h >>> 16) & 255) + (h >>> 24);
+/** Of its four bytes, two of them at a time. */
+export function sumOfBytes(h: number): number {
+  const sums = (h & 0xff00ff) + ((h >>> 8) & 0xff00ff);
+  return (sums + (sums >>> 16)) & 0xffff;
 }
 
 /** Four bytes −127 … 127, each the sum of two of 0 … 127 less 127. */

@@ -6,6 +6,7 @@
  * secrets, and not a fine normal distribution: elements are sums of a few uniform numbers, zero-mean and bounded.
  */
 import { type DType, defineKernel, ShapeError, type Tensor } from "@blackmamba/tensor";
+import { randomWordsCpu } from "./random-words.cpu.ts";
 import { randomWordsReference } from "./random-words.reference.ts";
 import { randomWordsShader } from "./random-words.wgsl.ts";
 
@@ -44,4 +45,5 @@ export const randomWords = defineKernel<RandomWordsOperands, RandomWordsParams>(
 
   shader: randomWordsShader,
   reference: randomWordsReference,
+  cpu: randomWordsCpu,
 });

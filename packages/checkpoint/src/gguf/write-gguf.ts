@@ -6,6 +6,7 @@ import { type DType, isQuantized, storageLayout } from "@blackmamba/tensor";
 import type { ByteSink } from "../byte-sink.ts";
 import type { ReadOptions } from "../byte-source.ts";
 import { DuplicateNameError, UnsupportedDtypeError, WriteMismatchError } from "../errors.ts";
+import { orderedBytes } from "../ordered-bytes.ts";
 import type { WritableTensor, WriteProgress } from "../safetensors/write-safetensors.ts";
 import { checkShape } from "../tensor-from.ts";
 import { GGML_TYPES } from "./ggml-types.ts";
@@ -63,7 +64,9 @@ export async function writeGguf(
     await pad();
     for (const { tensor, type } of all) {
       const start = position;
-      for await (const bytes of isQuantized(tensor.dtype) ? blocksOf(tensor, signal) : bytesOf(tensor, signal)) {
+      for await (const bytes of isQuantized(tensor.dtype)
+        ? blocksOf(tensor, signal)
+        : orderedBytes(tensor, { signal })) {
         await write(bytes);
         writtenBytes += bytes.byteLength;
         onProgress?.({ writtenBytes, totalBytes, tensor: tensor.name });
@@ -118,21 +121,6 @@ function headerOf(
     at += piece.byteLength;
   }
   return header;
-}
-
-/** Chunks in order. */
-async function* bytesOf(tensor: WritableTensor, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  let next = 0;
-  for await (const { byteOffset, bytes } of tensor.chunks({ signal })) {
-    if (byteOffset !== next) {
-      throw new WriteMismatchError(
-        tensor.name,
-        `bytes from ${next} on expected, ${bytes.byteLength} at ${byteOffset} found`,
-      );
-    }
-    next += bytes.byteLength;
-    yield bytes;
-  }
 }
 
 /** Values and scales, block by block. */

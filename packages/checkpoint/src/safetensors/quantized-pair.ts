@@ -23,9 +23,16 @@ const VALUES: Readonly<Record<QuantizedDType, ValuesFormat>> = {
 /** An entry of the header, less its place in the file. */
 export type PairPart = Pick<SafetensorsEntry, "name" | "dtype" | "shape">;
 
+const SCALES = ".scales";
+
 /** The name of the tensor that holds `name`'s scales. */
 export function scalesName(name: string): string {
-  return `${name}.scales`;
+  return `${name}${SCALES}`;
+}
+
+/** The name of the tensor whose scales have this name, if it is one of scales. */
+export function valuesName(name: string): string | undefined {
+  return name.endsWith(SCALES) ? name.slice(0, -SCALES.length) : undefined;
 }
 
 /** The two entries of a quantised tensor, the values first. */

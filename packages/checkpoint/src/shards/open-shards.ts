@@ -1,11 +1,12 @@
 /**
  * A checkpoint in several files, given as one.
  */
-import type { CodedError } from "@blackmamba/tensor";
+import { type CodedError, isQuantized } from "@blackmamba/tensor";
 import { type ByteSourceLike, type ReadOptions, toByteSource } from "../byte-source.ts";
 import type { Checkpoint, CheckpointTensor } from "../checkpoint.ts";
 import { DuplicateNameError, ShardError } from "../errors.ts";
 import { openCheckpoint } from "../open-checkpoint.ts";
+import { valuesName } from "../safetensors/quantized-pair.ts";
 import type { ShardIndex } from "./shard-index.ts";
 
 /** Options of {@link openShards}. */
@@ -65,9 +66,16 @@ function requireIndexed(index: ShardIndex, shards: readonly Checkpoint[]): void 
       throw new ShardError(index.name, `tensor "${tensor}" is in ${file}, which is not among the files (${found})`);
     }
     const holders = shard ? [shard] : shards;
-    if (!holders.some(({ tensors, refused }) => tensors.has(tensor) || refused?.has(tensor))) {
+    if (!holders.some((holder) => holds(holder, tensor))) {
       const where = shard ? file : "any of the files";
       throw new ShardError(index.name, `tensor "${tensor}" is not in ${where}; do index and files belong together?`);
     }
   }
+}
+
+/** A quantised tensor is given as one, but in the file, and so in the index, its scales have a name of their own. */
+function holds({ tensors, refused }: Checkpoint, name: string): boolean {
+  if (tensors.has(name) || refused?.has(name)) return true;
+  const values = tensors.get(valuesName(name) ?? "");
+  return values !== undefined && isQuantized(values.dtype);
 }

@@ -3,7 +3,7 @@
  * 2.92 GB. For tests at full size.
  */
 
-import type { TorchTensor } from "./torch-bytes.ts";
+import type { TorchTensor } from "../torch/tensor-opcodes.ts";
 
 const HIDDEN = 1152;
 const INNER = 2 * HIDDEN;

@@ -2,23 +2,9 @@
  * Writes files as `torch.save` does, for tests: any storages, any views of them, and the mistakes that tests need.
  */
 
-import { call, dict, global, int, type Opcodes, orderedDict, persistent, pickle, text, tuple } from "./pickle-bytes.ts";
+import { dict, orderedDict, pickle, text } from "../torch/pickle-opcodes.ts";
+import { type TorchTensor, tensorOpcodes } from "../torch/tensor-opcodes.ts";
 import { type ZipInput, type ZipOptions, type ZipPieces, zip, zipPieces } from "./zip-bytes.ts";
-
-/** A tensor to write: a view of the storage `key`. */
-export interface TorchTensor {
-  readonly name: string;
-  readonly storage: string;
-  /** Name of torch's storage class without "Storage"; "BFloat16" by default. */
-  readonly storageClass?: string | undefined;
-  /** In elements; 0 by default. */
-  readonly offset?: number | undefined;
-  readonly shape: readonly number[];
-  /** In elements; contiguous by default. */
-  readonly strides?: readonly number[] | undefined;
-  /** Elements the pickle claims the storage to have; what the view needs by default. */
-  readonly storageElements?: number | undefined;
-}
 
 /** A file to write. */
 export interface TorchFile extends ZipOptions {
@@ -56,32 +42,4 @@ export function torchEntries(file: TorchFile): ZipInput[] {
   for (const [key, content] of Object.entries(storages)) entries.push({ name: `${root}/data/${key}`, content });
   entries.push({ name: `${root}/version`, content: new TextEncoder().encode("3\n") });
   return entries;
-}
-
-/** The opcodes that rebuild a tensor. */
-export function tensorOpcodes(tensor: TorchTensor): Opcodes {
-  const { storage, storageClass = "BFloat16", offset = 0, shape } = tensor;
-  const strides = tensor.strides ?? contiguousStrides(shape);
-  const needed = shape.reduce((sum, size, axis) => sum + (size - 1) * (strides[axis] ?? 0), offset + 1);
-  const id = tuple(
-    text("storage"),
-    global("torch", `${storageClass}Storage`),
-    text(storage),
-    text("cpu"),
-    int(tensor.storageElements ?? needed),
-  );
-  const args = [
-    persistent(id),
-    int(offset),
-    tuple(...shape.map(int)),
-    tuple(...strides.map(int)),
-    [0x89], // requires_grad
-    call(global("collections", "OrderedDict"), tuple()),
-  ];
-  return call(global("torch._utils", "_rebuild_tensor_v2"), tuple(...args));
-}
-
-/** Strides of a contiguous tensor, in elements. */
-export function contiguousStrides(shape: readonly number[]): number[] {
-  return shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../errors.ts";
-import * as write from "../testing/pickle-bytes.ts";
 import { MAX_PICKLE_BYTE_LENGTH, PickledGlobal, readPickle } from "./pickle.ts";
+import * as write from "./pickle-opcodes.ts";
 
 /** Bytes as Python shows them: text with \x escapes, one character a byte. */
 function bytesOf(text: string): Uint8Array {

@@ -8,9 +8,10 @@ import { openFile } from "../node.ts";
 import { openSafetensors } from "../safetensors/safetensors-checkpoint.ts";
 import { codedError } from "../testing/expect-error.ts";
 import { GOLDEN, goldenHashes, goldenSource, type HashedTensor, sharedGoldenPath } from "../testing/golden.ts";
-import * as write from "../testing/pickle-bytes.ts";
-import { type TorchFile, tensorOpcodes, torchEntries, torchFile } from "../testing/torch-bytes.ts";
+import { type TorchFile, torchEntries, torchFile } from "../testing/torch-bytes.ts";
 import { zip } from "../testing/zip-bytes.ts";
+import * as write from "./pickle-opcodes.ts";
+import { tensorOpcodes } from "./tensor-opcodes.ts";
 import { openTorchCheckpoint } from "./torch-checkpoint.ts";
 
 function open(file: Uint8Array) {

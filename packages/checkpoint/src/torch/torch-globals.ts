@@ -7,7 +7,7 @@ import type { DType } from "@blackmamba/tensor";
 import { PickledGlobal, type PickleGlobals, PLAIN_GLOBALS } from "./pickle.ts";
 
 /** The element type of each storage class that is allowed. */
-const STORAGE_DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
+export const STORAGE_DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
   ["torch.FloatStorage", "f32"],
   ["torch.HalfStorage", "f16"],
   ["torch.BFloat16Storage", "bf16"],

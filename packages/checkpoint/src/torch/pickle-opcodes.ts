@@ -1,6 +1,6 @@
 /**
- * Writes the bytes of small pickles for tests, opcode by opcode, also ones that Python would never write. Each function
- * returns the opcodes that leave one value on the stack. No memo: nothing is shared.
+ * The bytes of pickles, opcode by opcode; tests make ones of them that Python would never write. Each function returns the
+ * opcodes that leave one value on the stack. No memo: nothing is shared. Not here: reading, see `pickle.ts`.
  */
 
 /** Opcodes of a pickle. */
