@@ -499,7 +499,10 @@ describe("wrong use: one line, exit code 2, and nothing is loaded", () => {
     ],
     [["generate", "--stop", ""], '--stop: expected some text, found ""; see blackmamba generate --help'],
     [["generate", "--seed"], "option '--seed <number>' argument missing; see blackmamba generate --help"],
-    [["generate", "--model", "--json"], '--model: expected a folder, an address or a name on a hub, found "--json"; see blackmamba generate --help'],
+    [
+      ["generate", "--model", "--json"],
+      '--model: expected a folder, an address or a name on a hub, found "--json"; see blackmamba generate --help',
+    ],
     [
       ["generate", "--device", "tpu"],
       '--device: expected auto, webgpu or cpu, found "tpu"; see blackmamba generate --help',

@@ -12,7 +12,7 @@ import {
 import { TokenizerError } from "@blackmamba/tokenizer";
 import type { ModelConfig } from "../config/config.ts";
 import { describeModel } from "../describe.ts";
-import { openModel } from "../source.ts";
+import { openModel } from "../source/open-model.ts";
 import { weightsOf, weightTable } from "../weights/weight-table.ts";
 
 const CONFIG: ModelConfig = {
