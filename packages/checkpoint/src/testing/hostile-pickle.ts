@@ -16,7 +16,7 @@ import {
   persistent,
   text,
   tuple,
-} from "./pickle-bytes.ts";
+} from "../torch/pickle-opcodes.ts";
 
 const GLOBALS = [
   ...["torch FloatStorage", "torch HalfStorage", "torch BFloat16Storage", "torch._utils _rebuild_tensor_v2"],

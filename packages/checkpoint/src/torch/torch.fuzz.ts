@@ -5,10 +5,10 @@ import { bytesSource } from "../byte-source.ts";
 import { openCheckpoint } from "../open-checkpoint.ts";
 import { anyProgram, anyValue, number } from "../testing/hostile-pickle.ts";
 import { hostileZip } from "../testing/hostile-zip.ts";
-import { call, global, type Opcodes, orderedDict, persistent, pickle, text, tuple } from "../testing/pickle-bytes.ts";
 import { readAll } from "../testing/read-all.ts";
 import { type TorchFile, torchEntries, torchFile } from "../testing/torch-bytes.ts";
 import { type ZipInput, zip } from "../testing/zip-bytes.ts";
+import { call, global, type Opcodes, orderedDict, persistent, pickle, text, tuple } from "./pickle-opcodes.ts";
 
 const FILE: TorchFile = {
   storages: { "0": 24, "1": 32, "2": 8 },
