@@ -1,6 +1,6 @@
 /**
  * A model hub as its clients see it, without a network: answers requests from files in memory. Not here: sockets and what can happen
- * to them, see `hub-server.node.ts`.
+ * to them, see `node.ts`.
  */
 
 /** A model: its files by path. */

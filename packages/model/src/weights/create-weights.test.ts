@@ -11,15 +11,15 @@ const table = weightTable(parseConfig(SMALL_CONFIG, "config"));
 const weights = madeWeights(table).map((weight) => ({ weight, dtype: "f32" as const }));
 
 describe.each(testDevices())("a model's weights on $label", ({ open }) => {
-  test("lie together, in the order in which they are filled, and waste no memory", async () => {
+  test("lie together, in the order given, and waste no memory", async () => {
     const device = await open();
     const before = device.allocatedByteLength;
     const createTensors = vi.spyOn(device, "createTensors");
     const filled: string[] = [];
     let byteLength = 0;
-    const placed = await createWeights(device, table, weights, ({ label, values }) => {
-      filled.push(label);
-      byteLength += values.byteLength;
+    const placed = await createWeights(device, table, weights, async (created) => {
+      filled.push(...created.map(({ tensor }) => tensor.label));
+      byteLength = created.reduce((sum, { tensor }) => sum + tensor.values.byteLength, 0);
     });
     expect(createTensors).toHaveBeenCalledOnce();
     createTensors.mockRestore();
@@ -35,7 +35,7 @@ describe.each(testDevices())("a model's weights on $label", ({ open }) => {
   test("an optional one that is not there leaves its place empty", async () => {
     const device = await open();
     const isNorm = ({ weight }: (typeof weights)[number]) => String(weight.names[0]).endsWith("norm.weight");
-    const placed = await createWeights(device, table, weights.filter(isNorm), () => {});
+    const placed = await createWeights(device, table, weights.filter(isNorm), async () => {});
     expect(placed.layers[0]?.mamba).toMatchObject({ norm: { dtype: "f32" }, mixer: { inProj: undefined } });
     disposeWeights(placed);
   });

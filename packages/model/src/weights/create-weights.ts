@@ -6,16 +6,17 @@ import type { Weight } from "./weight.ts";
 import { type ModelTable, weightsOf } from "./weight-table.ts";
 
 /**
- * Makes tensors for weights, and has them filled one after another. When that fails, nothing stays allocated.
+ * Makes tensors for weights, and has them filled. When that fails, nothing stays allocated.
  *
  * @param weights - of the table, and what each is to be
+ * @param fill - gives all of them what they hold; when it rejects, it must have stopped
  * @returns the table's structure with a tensor in each place, `undefined` for a weight that is not among these
  */
 export async function createWeights<W extends { readonly weight: Weight; readonly dtype: DType }>(
   device: Device,
   table: ModelTable<Weight>,
   weights: readonly W[],
-  fill: (tensor: Tensor, weight: W) => void | Promise<void>,
+  fill: (weights: readonly (W & { readonly tensor: Tensor })[]) => Promise<void>,
 ): Promise<ModelTable<Tensor>> {
   const groups = new Map<Weight, string>();
   for (const [index, layer] of table.layers.entries()) {
@@ -27,20 +28,16 @@ export async function createWeights<W extends { readonly weight: Weight; readonl
       group: groups.get(weight),
     })),
   );
-  const created = new Map<Weight, Tensor>();
+  const created = weights.map((each, index) => ({ ...each, tensor: tensors[index] as Tensor }));
   try {
-    for (const [index, each] of weights.entries()) {
-      const tensor = tensors[index] as Tensor;
-      created.set(each.weight, tensor);
-      await fill(tensor, each);
-    }
+    await fill(created);
     // A device may learn only now that it had no room.
     await device.settled();
   } catch (error) {
     for (const { storage } of tensors) storage.dispose();
     throw error;
   }
-  return place(table, created) as ModelTable<Tensor>;
+  return place(table, new Map(created.map(({ weight, tensor }) => [weight, tensor]))) as ModelTable<Tensor>;
 }
 
 /** Copies the table's structure, with the tensor in the place of each weight. */

@@ -5,8 +5,12 @@ import { type Checkpoint, type CheckpointTensor, decodeTensor, requireTensor } f
 import { type Device, type DType, storageLayout, type Tensor } from "@blackmamba/tensor";
 import { ModelWeightsError } from "../errors.ts";
 import { createWeights } from "./create-weights.ts";
+import { severalAtOnce } from "./several-at-once.ts";
 import type { Weight } from "./weight.ts";
 import { type ModelTable, weightsOf } from "./weight-table.ts";
+
+/** While one is written to the device, others are on their way; each holds a chunk of 8 MiB or two. */
+const LOADS_AT_ONCE = 4;
 
 /** How far loading has come. */
 export interface LoadProgress {
@@ -67,17 +71,32 @@ export async function loadWeights(
     const sources = weight.names.map((name) => requireTensor(checkpoint, name));
     return { weight, sources, dtype: deviceDType(weight, sources) };
   });
-  return createWeights(device, table, weights, async (tensor, { weight, sources, dtype }) => {
+  const load = async ({ weight, sources, dtype, tensor }: LoadedWeight, running: AbortSignal): Promise<void> => {
     for (const [index, source] of sources.entries()) {
-      signal?.throwIfAborted();
+      running.throwIfAborted();
       const place = { index, count: sources.length, turns: weight.turns };
       await (dtype === source.dtype && weight.form !== "-exp"
-        ? streamTensor(device, tensor, source, place, signal)
-        : widenTensor(device, tensor, source, place, weight.form, signal));
+        ? streamTensor(device, tensor, source, place, running)
+        : widenTensor(device, tensor, source, place, weight.form, running));
       loadedBytes += byteLength(source);
       onProgress?.({ loadedBytes, totalBytes, tensor: source.name });
     }
+  };
+  // As they lie in the file: one that is being fetched comes from its front.
+  const positions = new Map([...checkpoint.tensors.keys()].map((name, index) => [name, index]));
+  const positionOf = ({ weight }: LoadedWeight) => positions.get(String(weight.names[0])) ?? 0;
+  return createWeights(device, table, weights, (created) => {
+    const inFileOrder = [...created].sort((a, b) => positionOf(a) - positionOf(b));
+    return severalAtOnce(inFileOrder, LOADS_AT_ONCE, load, signal);
   });
+}
+
+/** A weight, the tensors of the checkpoint that it is made of, and what it becomes on the device. */
+interface LoadedWeight {
+  readonly weight: Weight;
+  readonly sources: readonly CheckpointTensor[];
+  readonly dtype: DType;
+  readonly tensor: Tensor;
 }
 
 /** Frees every tensor of a loaded table. */

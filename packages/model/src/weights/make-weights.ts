@@ -47,9 +47,11 @@ export async function makeWeights(
     requireAsked(request, recipe);
     return { weight, dtype: recipe.dtype, recipe };
   });
-  return createWeights(device, table, weights, (tensor, { recipe }) => {
-    signal?.throwIfAborted();
-    return recipe.fill(tensor, device);
+  return createWeights(device, table, weights, async (created) => {
+    for (const { recipe, tensor } of created) {
+      signal?.throwIfAborted();
+      await recipe.fill(tensor, device);
+    }
   });
 }
 
