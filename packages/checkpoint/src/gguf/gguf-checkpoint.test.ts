@@ -144,14 +144,12 @@ describe("is refused", () => {
     }
   });
 
-  test("a million texts, in little time", async () => {
-    const bytes = ggufFile({ values: { list: [9, 8, []] } });
-    const large = new Uint8Array(bytes.length + 8 * 3_000_000);
+  test("lists of truth values, which are larger in memory, beyond what a model has", async () => {
+    const bytes = ggufFile({ values: { list: [9, 7, []] } });
+    const large = new Uint8Array(bytes.length + 2_000_000);
     large.set(bytes);
-    new DataView(large.buffer).setBigUint64(bytes.length - 8, 3_000_000n, true);
-    const start = performance.now();
-    expect(await refusal(large)).toBe("read");
-    expect(performance.now() - start).toBeLessThan(2000);
+    new DataView(large.buffer).setBigUint64(bytes.length - 8, 2_000_000n, true);
+    expect(await refusal(large)).toContain('"list" is a list of 2000000, at most 1048576 expected');
   });
 
   it("an empty file, and one that ends anywhere", async () => {

@@ -34,7 +34,7 @@ export interface GgufHeader {
 const MAGIC = 0x46554747;
 
 /** Far above any real file. */
-const [MAX_VALUES, MAX_TENSORS, MAX_DIMENSIONS] = [100_000, 1_000_000, 4];
+const [MAX_VALUES, MAX_TENSORS, MAX_DIMENSIONS] = [100_000, 100_000, 4];
 
 const ALIGNMENT_KEY = "general.alignment";
 const DEFAULT_ALIGNMENT = 32;
