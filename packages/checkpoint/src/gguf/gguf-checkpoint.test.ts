@@ -122,6 +122,16 @@ describe("is refused", () => {
       { tensors: [{ ...plain, sizes: [300] }] },
       'ERR_CHECKPOINT_TRUNCATED: m.gguf: tensor "plain"',
     ],
+    [
+      "tensors that overlap",
+      {
+        tensors: [
+          { ...plain, bytes: new Uint8Array(64), sizes: [16] },
+          { ...plain, name: "w", byteOffset: 32 },
+        ],
+      },
+      'tensor "w" begins within tensor "plain"',
+    ],
     ["a place between", { tensors: [{ ...plain, byteOffset: 8 }] }, "it begins at 8, no multiple of 32"],
     ["an odd alignment", { values: { "general.alignment": [4, 12] } }, "a multiple of 8 expected, 12 found"],
   ])("%s", async (_, gguf, message) => {

@@ -83,7 +83,23 @@ export async function readGgufHeader(source: ByteSource, options: ReadOptions = 
     }
     entries.set(entry.name, placed);
   }
+  refuseOverlaps(source.name, entries.values());
   return { version, values, entries };
+}
+
+/** No byte is of two tensors, as far as their types are known. */
+function refuseOverlaps(source: string, entries: Iterable<GgufEntry>): void {
+  const stored = [...entries].flatMap(({ name, type, shape, byteOffset }) => {
+    const byteLength = type ? byteLengthOf(type, shape) : 0;
+    return byteLength > 0 ? [{ name, byteOffset, end: byteOffset + byteLength }] : [];
+  });
+  stored.sort((a, b) => a.byteOffset - b.byteOffset);
+  for (const [index, { name, byteOffset }] of stored.entries()) {
+    const before = stored[index - 1];
+    if (before && before.end > byteOffset) {
+      throw new GgufError(source, `tensor "${name}" begins within tensor "${before.name}"`);
+    }
+  }
 }
 
 /** Bytes of a tensor in the file. */

@@ -2,18 +2,22 @@
  * How much would become of JSON, told from its bytes before it is parsed: a byte can become fifty, and nested arrays take long besides.
  */
 
-/** What a text holds at most. */
+/** What a text holds. */
 export interface JsonSize {
   /** Objects and arrays within each other. */
   readonly depth: number;
   /** Objects, arrays, and commas between their members. */
   readonly values: number;
+  /** Commas between the outermost members: as many members as these and one, also those that share a name. */
+  readonly commas: number;
 }
 
-/** Whether JSON stays within bounds. What is no JSON may have any answer. */
-export function isJsonWithin(bytes: Uint8Array, most: JsonSize): boolean {
+/** What JSON holds; of what is no JSON it may be anything. */
+export function jsonSize(bytes: Uint8Array): JsonSize {
   let depth = 0;
+  let deepest = 0;
   let values = 0;
+  let commas = 0;
   let isText = false;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
@@ -23,12 +27,14 @@ export function isJsonWithin(bytes: Uint8Array, most: JsonSize): boolean {
     } else if (byte === 0x22) {
       isText = true;
     } else if (byte === 0x5b || byte === 0x7b) {
-      if (++depth > most.depth || ++values > most.values) return false;
+      values++;
+      deepest = Math.max(deepest, ++depth);
     } else if (byte === 0x5d || byte === 0x7d) {
       depth--;
     } else if (byte === 0x2c) {
-      if (++values > most.values) return false;
+      values++;
+      if (depth === 1) commas++;
     }
   }
-  return true;
+  return { depth: deepest, values, commas };
 }

@@ -5,7 +5,7 @@
 
 import { type ByteSource, isCount, type ReadOptions } from "../byte-source.ts";
 import { EmptyFileError, LimitError, SafetensorsHeaderError, TruncatedError } from "../errors.ts";
-import { isJsonWithin, type JsonSize } from "./json-size.ts";
+import { jsonSize } from "./json-size.ts";
 
 /** A tensor as the header has it. */
 export interface SafetensorsEntry {
@@ -36,7 +36,7 @@ const MAX_FORMAT_BYTE_LENGTH = 100_000_000;
 export const MAX_HEADER_BYTE_LENGTH = 8 << 20;
 
 /** A tensor has some ten values, four levels deep. */
-const MAX_SIZE: JsonSize = { depth: 16, values: 1 << 18 };
+const [MAX_DEPTH, MAX_VALUES] = [16, 1 << 18];
 
 /** Where the header keeps its texts. */
 export const METADATA_KEY = "__metadata__";
@@ -67,14 +67,20 @@ export async function readSafetensorsHeader(source: ByteSource, options: ReadOpt
     );
   }
   const bytes = await source.read(HEADER_LENGTH_BYTE_LENGTH, headerByteLength, options);
-  if (!isJsonWithin(bytes, MAX_SIZE)) {
-    const most = `at most ${MAX_SIZE.values} values, at most ${MAX_SIZE.depth} levels deep, are read`;
-    throw new LimitError(source.name, `the header has more values than any model here needs; ${most}`);
+  const { depth, values, commas } = jsonSize(bytes);
+  if (depth > MAX_DEPTH || values > MAX_VALUES) {
+    const most = `at most ${MAX_VALUES} values, at most ${MAX_DEPTH} levels deep, are read`;
+    throw new LimitError(source.name, `the header has ${values} values, ${depth} levels deep; ${most}`);
   }
-  return parseHeader(source, bytes, dataByteOffset);
+  return parseHeader(source, bytes, commas + 1, dataByteOffset);
 }
 
-function parseHeader(source: ByteSource, bytes: Uint8Array, dataByteOffset: number): SafetensorsHeader {
+function parseHeader(
+  source: ByteSource,
+  bytes: Uint8Array,
+  members: number,
+  dataByteOffset: number,
+): SafetensorsHeader {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
@@ -82,13 +88,30 @@ function parseHeader(source: ByteSource, bytes: Uint8Array, dataByteOffset: numb
     throw new SafetensorsHeaderError(source.name, "the header is no JSON", { cause });
   }
   if (!isObject(json)) throw new SafetensorsHeaderError(source.name, "the header is no JSON object");
+  // Of two members with one name JSON.parse keeps the last.
+  if (members > 1 && Object.keys(json).length < members) {
+    throw new SafetensorsHeaderError(source.name, "two tensors have the same name");
+  }
   const entries = new Map<string, SafetensorsEntry>();
   let metadata: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(json)) {
     if (name === METADATA_KEY) metadata = parseMetadata(source.name, value);
     else entries.set(name, parseEntry(source, name, value, dataByteOffset));
   }
+  refuseOverlaps(source.name, entries.values());
   return { entries, metadata };
+}
+
+/** No byte is of two tensors. */
+function refuseOverlaps(source: string, entries: Iterable<SafetensorsEntry>): void {
+  const stored = [...entries].filter(({ byteLength }) => byteLength > 0);
+  stored.sort((a, b) => a.byteOffset - b.byteOffset);
+  for (const [index, { name, byteOffset }] of stored.entries()) {
+    const before = stored[index - 1];
+    if (before && before.byteOffset + before.byteLength > byteOffset) {
+      throw new SafetensorsHeaderError(source, `tensor "${name}" begins within tensor "${before.name}"`);
+    }
+  }
 }
 
 function parseMetadata(source: string, value: unknown): Record<string, string> {

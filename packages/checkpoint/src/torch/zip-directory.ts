@@ -174,7 +174,19 @@ function parseEntries(
     }
     entries.set(entryName, entry);
   }
+  refuseOverlaps(name, entries.values());
   return entries;
+}
+
+/** No byte is of two entries. */
+function refuseOverlaps(name: string, entries: Iterable<ZipEntry>): void {
+  const inOrder = [...entries].sort((a, b) => a.headerByteOffset - b.headerByteOffset);
+  for (const [index, entry] of inOrder.entries()) {
+    const before = inOrder[index - 1];
+    if (before && before.headerByteOffset + LOCAL_BYTE_LENGTH + before.storedByteLength > entry.headerByteOffset) {
+      throw new ZipError(name, `entry "${entry.name}" begins within entry "${before.name}"`);
+    }
+  }
 }
 
 type EntrySizes = Pick<ZipEntry, "byteLength" | "storedByteLength" | "headerByteOffset">;
