@@ -122,6 +122,16 @@ describe("is refused", () => {
       { tensors: [{ ...plain, sizes: [300] }] },
       'ERR_CHECKPOINT_TRUNCATED: m.gguf: tensor "plain"',
     ],
+    [
+      "tensors that overlap",
+      {
+        tensors: [
+          { ...plain, bytes: new Uint8Array(64), sizes: [16] },
+          { ...plain, name: "w", byteOffset: 32 },
+        ],
+      },
+      'tensor "w" begins within tensor "plain"',
+    ],
     ["a place between", { tensors: [{ ...plain, byteOffset: 8 }] }, "it begins at 8, no multiple of 32"],
     ["an odd alignment", { values: { "general.alignment": [4, 12] } }, "a multiple of 8 expected, 12 found"],
   ])("%s", async (_, gguf, message) => {
@@ -144,14 +154,12 @@ describe("is refused", () => {
     }
   });
 
-  test("a million texts, in little time", async () => {
-    const bytes = ggufFile({ values: { list: [9, 8, []] } });
-    const large = new Uint8Array(bytes.length + 8 * 3_000_000);
+  test("lists of truth values, which are larger in memory, beyond what a model has", async () => {
+    const bytes = ggufFile({ values: { list: [9, 7, []] } });
+    const large = new Uint8Array(bytes.length + 2_000_000);
     large.set(bytes);
-    new DataView(large.buffer).setBigUint64(bytes.length - 8, 3_000_000n, true);
-    const start = performance.now();
-    expect(await refusal(large)).toBe("read");
-    expect(performance.now() - start).toBeLessThan(2000);
+    new DataView(large.buffer).setBigUint64(bytes.length - 8, 2_000_000n, true);
+    expect(await refusal(large)).toContain('"list" is a list of 2000000, at most 1048576 expected');
   });
 
   it("an empty file, and one that ends anywhere", async () => {

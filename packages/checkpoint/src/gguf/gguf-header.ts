@@ -34,7 +34,7 @@ export interface GgufHeader {
 const MAGIC = 0x46554747;
 
 /** Far above any real file. */
-const [MAX_VALUES, MAX_TENSORS, MAX_DIMENSIONS] = [100_000, 1_000_000, 4];
+const [MAX_VALUES, MAX_TENSORS, MAX_DIMENSIONS] = [100_000, 100_000, 4];
 
 const ALIGNMENT_KEY = "general.alignment";
 const DEFAULT_ALIGNMENT = 32;
@@ -83,7 +83,23 @@ export async function readGgufHeader(source: ByteSource, options: ReadOptions = 
     }
     entries.set(entry.name, placed);
   }
+  refuseOverlaps(source.name, entries.values());
   return { version, values, entries };
+}
+
+/** No byte is of two tensors, as far as their types are known. */
+function refuseOverlaps(source: string, entries: Iterable<GgufEntry>): void {
+  const stored = [...entries].flatMap(({ name, type, shape, byteOffset }) => {
+    const byteLength = type ? byteLengthOf(type, shape) : 0;
+    return byteLength > 0 ? [{ name, byteOffset, end: byteOffset + byteLength }] : [];
+  });
+  stored.sort((a, b) => a.byteOffset - b.byteOffset);
+  for (const [index, { name, byteOffset }] of stored.entries()) {
+    const before = stored[index - 1];
+    if (before && before.end > byteOffset) {
+      throw new GgufError(source, `tensor "${name}" begins within tensor "${before.name}"`);
+    }
+  }
 }
 
 /** Bytes of a tensor in the file. */

@@ -36,6 +36,9 @@ const WINDOW_BYTE_LENGTH = 1 << 20;
 /** Longest text: larger than any chat template. */
 const MAX_TEXT_BYTE_LENGTH = 16 << 20;
 
+/** Longest list of truth values, which are eight times their bytes in memory. No model has more than one for each layer. */
+const MAX_BOOLEANS = 1 << 20;
+
 /** Reads values one after another. */
 export class GgufReader {
   readonly #source: ByteSource;
@@ -97,6 +100,9 @@ export class GgufReader {
     const count = await this.count(`${what}'s length`);
     if (type !== STRING) {
       if (type !== BOOL) return this.#numbers(type, count, what);
+      if (count > MAX_BOOLEANS) {
+        throw new GgufError(this.#source.name, `${what} is a list of ${count}, at most ${MAX_BOOLEANS} expected`);
+      }
       return Array.from((await this.#numbers(0, count, what)) as Uint8Array, (byte) => byte !== 0);
     }
     // Each takes 8 bytes at least: a count that the file cannot hold is noticed before anything is made of it.

@@ -181,6 +181,24 @@ describe("openSafetensors", () => {
       "takes 8 bytes",
     ],
     [
+      "tensors that overlap",
+      safetensorsFile({ v: entry("F32", [2], 0, 8), w: entry("F32", [1], 4, 8) }, 8),
+      "SAFETENSORS_HEADER",
+      '"w" begins within tensor "v"',
+    ],
+    [
+      "two tensors of one name",
+      safetensorsFile(
+        '{"w":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"w":{"dtype":"F32","shape":[],"data_offsets":[4,8]}}',
+        8,
+      ),
+      "SAFETENSORS_HEADER",
+      "same name",
+    ],
+    ["a header beyond 8 MiB", safetensorsFile(`{${" ".repeat(8 << 20)}}`), "LIMIT", "has 8388610 bytes"],
+    ["a header that is deep", safetensorsFile(`{"w":${"[".repeat(1e6)}${"]".repeat(1e6)}}`), "LIMIT", "1000001 levels"],
+    ["a header of many values", safetensorsFile(`{"w":[${"1,".repeat(1e6)}1]}`), "LIMIT", "1000002 values"],
+    [
       "a size beyond counting",
       safetensorsFile({ w: entry("F32", [2 ** 52, 2 ** 52], 0, 4) }, 8),
       "SAFETENSORS_HEADER",

@@ -20,7 +20,7 @@ import { readSafetensorsHeader, type SafetensorsEntry } from "./safetensors-head
  *
  * The checkpoint owns the source and closes it; if opening fails, the source stays open.
  *
- * Throws `EmptyFileError`, `TruncatedError`, `SafetensorsHeaderError`.
+ * Throws `EmptyFileError`, `TruncatedError`, `SafetensorsHeaderError`, `LimitError`.
  */
 export async function openSafetensors(source: ByteSource, options: ReadOptions = {}): Promise<Checkpoint> {
   const { entries, metadata } = await readSafetensorsHeader(source, options);

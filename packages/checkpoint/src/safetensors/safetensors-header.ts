@@ -4,7 +4,8 @@
  */
 
 import { type ByteSource, isCount, type ReadOptions } from "../byte-source.ts";
-import { EmptyFileError, SafetensorsHeaderError, TruncatedError } from "../errors.ts";
+import { EmptyFileError, LimitError, SafetensorsHeaderError, TruncatedError } from "../errors.ts";
+import { jsonSize } from "./json-size.ts";
 
 /** A tensor as the header has it. */
 export interface SafetensorsEntry {
@@ -28,8 +29,14 @@ export interface SafetensorsHeader {
 /** Bytes before the header: its length as a 64-bit number. */
 export const HEADER_LENGTH_BYTE_LENGTH = 8;
 
-/** The format's own limit. */
-export const MAX_HEADER_BYTE_LENGTH = 100_000_000;
+/** The format's own limit: what claims to be longer is something else. */
+const MAX_FORMAT_BYTE_LENGTH = 100_000_000;
+
+/** Longest header that is read or written: many times the largest model's here. */
+export const MAX_HEADER_BYTE_LENGTH = 8 << 20;
+
+/** A tensor has some ten values, four levels deep. */
+const [MAX_DEPTH, MAX_VALUES] = [16, 1 << 18];
 
 /** Where the header keeps its texts. */
 export const METADATA_KEY = "__metadata__";
@@ -39,13 +46,13 @@ const ELEMENT_BYTE_LENGTHS: ReadonlyMap<string, number> = new Map(
   Object.entries({ F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2, I8: 1, U8: 1 }),
 );
 
-/** Reads and checks the header. Throws `EmptyFileError`, `TruncatedError`, `SafetensorsHeaderError`. */
+/** Reads and checks the header. Throws `EmptyFileError`, `TruncatedError`, `SafetensorsHeaderError`, `LimitError`. */
 export async function readSafetensorsHeader(source: ByteSource, options: ReadOptions = {}): Promise<SafetensorsHeader> {
   if (source.byteLength === 0) throw new EmptyFileError(source.name);
   const prefix = await source.read(0, HEADER_LENGTH_BYTE_LENGTH, options);
   const headerByteLength = Number(new DataView(prefix.buffer, prefix.byteOffset).getBigUint64(0, true));
-  if (headerByteLength > MAX_HEADER_BYTE_LENGTH || headerByteLength < 2) {
-    const expected = `2 to ${MAX_HEADER_BYTE_LENGTH} bytes expected`;
+  if (headerByteLength > MAX_FORMAT_BYTE_LENGTH || headerByteLength < 2) {
+    const expected = `2 to ${MAX_FORMAT_BYTE_LENGTH} bytes expected`;
     const found = `a header of ${headerByteLength} found; this is no safetensors file`;
     throw new SafetensorsHeaderError(source.name, `${expected}, ${found}`);
   }
@@ -53,11 +60,27 @@ export async function readSafetensorsHeader(source: ByteSource, options: ReadOpt
   if (dataByteOffset > source.byteLength) {
     throw new TruncatedError(source.name, `a header of ${headerByteLength} bytes expected, it ends before`);
   }
+  if (headerByteLength > MAX_HEADER_BYTE_LENGTH) {
+    throw new LimitError(
+      source.name,
+      `the header has ${headerByteLength} bytes; at most ${MAX_HEADER_BYTE_LENGTH} are read, which no model here needs`,
+    );
+  }
   const bytes = await source.read(HEADER_LENGTH_BYTE_LENGTH, headerByteLength, options);
-  return parseHeader(source, bytes, dataByteOffset);
+  const { depth, values, commas } = jsonSize(bytes);
+  if (depth > MAX_DEPTH || values > MAX_VALUES) {
+    const most = `at most ${MAX_VALUES} values, at most ${MAX_DEPTH} levels deep, are read`;
+    throw new LimitError(source.name, `the header has ${values} values, ${depth} levels deep; ${most}`);
+  }
+  return parseHeader(source, bytes, commas + 1, dataByteOffset);
 }
 
-function parseHeader(source: ByteSource, bytes: Uint8Array, dataByteOffset: number): SafetensorsHeader {
+function parseHeader(
+  source: ByteSource,
+  bytes: Uint8Array,
+  members: number,
+  dataByteOffset: number,
+): SafetensorsHeader {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
@@ -65,13 +88,30 @@ function parseHeader(source: ByteSource, bytes: Uint8Array, dataByteOffset: numb
     throw new SafetensorsHeaderError(source.name, "the header is no JSON", { cause });
   }
   if (!isObject(json)) throw new SafetensorsHeaderError(source.name, "the header is no JSON object");
+  // Of two members with one name JSON.parse keeps the last.
+  if (members > 1 && Object.keys(json).length < members) {
+    throw new SafetensorsHeaderError(source.name, "two tensors have the same name");
+  }
   const entries = new Map<string, SafetensorsEntry>();
   let metadata: Record<string, string> = Object.create(null);
   for (const [name, value] of Object.entries(json)) {
     if (name === METADATA_KEY) metadata = parseMetadata(source.name, value);
     else entries.set(name, parseEntry(source, name, value, dataByteOffset));
   }
+  refuseOverlaps(source.name, entries.values());
   return { entries, metadata };
+}
+
+/** No byte is of two tensors. */
+function refuseOverlaps(source: string, entries: Iterable<SafetensorsEntry>): void {
+  const stored = [...entries].filter(({ byteLength }) => byteLength > 0);
+  stored.sort((a, b) => a.byteOffset - b.byteOffset);
+  for (const [index, { name, byteOffset }] of stored.entries()) {
+    const before = stored[index - 1];
+    if (before && before.byteOffset + before.byteLength > byteOffset) {
+      throw new SafetensorsHeaderError(source, `tensor "${name}" begins within tensor "${before.name}"`);
+    }
+  }
 }
 
 function parseMetadata(source: string, value: unknown): Record<string, string> {

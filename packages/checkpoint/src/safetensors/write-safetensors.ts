@@ -111,7 +111,10 @@ function headerOf(
   const paddedByteLength = Math.ceil(json.byteLength / 8) * 8;
   if (paddedByteLength > MAX_HEADER_BYTE_LENGTH) {
     const found = `a header of ${paddedByteLength} bytes for ${tensors.length} tensors`;
-    throw new LimitError("writeSafetensors", `${found}; the format allows ${MAX_HEADER_BYTE_LENGTH}`);
+    throw new LimitError(
+      "writeSafetensors",
+      `${found}; at most ${MAX_HEADER_BYTE_LENGTH} are written, as no more are read`,
+    );
   }
   const bytes = new Uint8Array(HEADER_LENGTH_BYTE_LENGTH + paddedByteLength).fill(0x20);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(paddedByteLength), true);

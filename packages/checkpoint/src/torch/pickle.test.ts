@@ -75,7 +75,7 @@ describe("readPickle", () => {
   });
 
   it("reads nesting of any depth without recursion", () => {
-    const depth = 1_000_000;
+    const depth = 400_000;
     const bytes = new Uint8Array(2 * depth + 2).fill(0x5d, 0, depth + 1).fill(0x61, depth + 1, 2 * depth + 1);
     bytes[2 * depth + 1] = 0x2e;
     let value = readPickle(bytes) as unknown[];
@@ -163,6 +163,15 @@ describe("readPickle", () => {
   it("refuses sizes beyond any real pickle", () => {
     expect(refusal(new Uint8Array(MAX_PICKLE_BYTE_LENGTH + 1)).code).toBe("ERR_CHECKPOINT_LIMIT");
     expect(refusal(bytesOf("\x80\x02\x8b\xff\xff\xff\x00.")).code).toBe("ERR_CHECKPOINT_LIMIT");
+  });
+
+  it.each([
+    ["dicts", [0x7d]],
+    ["places in the memo", [0x94]],
+    ["bytes", [0x43, 0]],
+  ])("refuses more %s than a checkpoint has, which take far more memory than the pickle", (_, opcodes) => {
+    const many = new Array<readonly number[]>(500_001).fill(opcodes).flat();
+    expect(refusal(write.pickle([0x4e, ...many])).code).toBe("ERR_CHECKPOINT_LIMIT");
   });
 
   it("refuses a pickle cut off anywhere", () => {

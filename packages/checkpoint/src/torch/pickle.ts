@@ -35,6 +35,12 @@ export interface ReadPickleOptions {
 /** The most bytes a pickle may have: a hundred times that of the largest real checkpoint. */
 export const MAX_PICKLE_BYTE_LENGTH = 8 * 1024 * 1024;
 
+/**
+ * The most lists, dicts, sets, tuples, bytes, marks, results of calls and places in the memo that a pickle may make: fifty times
+ * those of the largest real checkpoint. One byte makes a dict, which takes two hundred.
+ */
+const MAX_OBJECTS = 500_000;
+
 /** A whole number may have that many bytes; Python's own are unbounded. */
 const MAX_LONG_BYTE_LENGTH = 1024;
 
@@ -74,7 +80,10 @@ export function readPickle(bytes: Uint8Array, options: ReadPickleOptions = {}): 
   return new Unpickler(bytes, name, options.globals ?? PLAIN_GLOBALS, options.persistentLoad).run();
 }
 
-/** The stack machine. Every opcode takes at least a byte and pushes at most one value, so the bytes bound its memory. */
+/**
+ * The stack machine. Every opcode takes at least a byte and pushes at most one value, so the bytes bound its memory; what takes far more
+ * than its bytes is counted.
+ */
 class Unpickler {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -86,6 +95,7 @@ class Unpickler {
   #stack: unknown[] = [];
   /** The stacks below each mark. */
   readonly #marked: unknown[][] = [];
+  #objects = 0;
   #at = 0;
   #opcodeAt = 0;
 
@@ -107,6 +117,9 @@ class Unpickler {
       this.#opcodeAt = this.#at;
       const opcode = this.#bytes[this.#take(1)] as number;
       if (opcode === 0x2e) return this.#pop(); // STOP
+      if (OBJECT_OPCODES.has(opcode) && ++this.#objects > MAX_OBJECTS) {
+        throw new LimitError(this.#name, `the pickle makes over ${MAX_OBJECTS} objects; save only the state_dict`);
+      }
       this.#step(opcode);
     }
   }
@@ -474,6 +487,16 @@ class Unpickler {
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Opcodes that make an object, or a place in the memo. */
+const OBJECT_OPCODES: ReadonlySet<number> = new Set([
+  // MARK, BINPUT, LONG_BINPUT, MEMOIZE
+  ...[0x28, 0x71, 0x72, 0x94],
+  // EMPTY_TUPLE, TUPLE1, TUPLE2, TUPLE3, TUPLE, EMPTY_LIST, LIST, EMPTY_SET, FROZENSET, EMPTY_DICT, DICT
+  ...[0x29, 0x85, 0x86, 0x87, 0x74, 0x5d, 0x6c, 0x8f, 0x91, 0x7d, 0x64],
+  // BINBYTES, SHORT_BINBYTES, BINBYTES8, BYTEARRAY8, GLOBAL, STACK_GLOBAL, REDUCE, BINPERSID
+  ...[0x42, 0x43, 0x8e, 0x96, 0x63, 0x93, 0x52, 0x51],
+]);
 
 /** Real opcodes that build objects, or belong to the text protocol 0. Named so that the error can say which. */
 const REFUSED_OPCODES: ReadonlyMap<number, string> = new Map([

@@ -99,6 +99,11 @@ describe("readZipDirectory", () => {
       "reaches into",
     ],
     ["two sizes", changed(zip(inputs), indexOfSignature(zip(inputs), DIRECTORY) + 20, 2), "two sizes"],
+    [
+      "entries that overlap",
+      changed(zip(inputs), indexOfSignature(zip(inputs), DIRECTORY) + (46 + 8) + (46 + 12) + 42, 10, 0),
+      "begins within entry",
+    ],
     ["a directory beyond the end record", changed(zip(inputs), -6, 255, 255), "overlaps"],
     ["a part of several", changed(zip(inputs), -18, 1), "one part of several"],
     ["no local header", changed(zip(inputs), 0, 0), "no header"],

@@ -9,8 +9,8 @@ import { FuzzFailure } from "./target.ts";
 /** Half of the 512 MB that a file may take; the other half is the heap's. */
 const MAX_ARRAY_BYTE_LENGTH = 256 << 20;
 
-/** Of all arrays since `startCase`, whether they are still held or not. */
-let arrayByteLength = 0;
+/** Of all arrays since `startCase`, whether they are still held or not; between cases nothing is counted. */
+let arrayByteLength = Number.NEGATIVE_INFINITY;
 
 const COUNTED = [
   ...["ArrayBuffer", "Uint8Array", "Int8Array", "Uint8ClampedArray", "Uint16Array", "Int16Array", "Uint32Array"],
@@ -61,8 +61,10 @@ export function startCase(): void {
 
 /** Throws `FuzzFailure` where the case asked for too much, even if what that threw was caught, or left prototypes changed. */
 export function endCase(): void {
-  if (arrayByteLength > MAX_ARRAY_BYTE_LENGTH) {
-    throw new FuzzFailure(`arrays of ${arrayByteLength} bytes asked for, at most ${MAX_ARRAY_BYTE_LENGTH} allowed`);
+  const asked = arrayByteLength;
+  arrayByteLength = Number.NEGATIVE_INFINITY;
+  if (asked > MAX_ARRAY_BYTE_LENGTH) {
+    throw new FuzzFailure(`arrays of ${asked} bytes asked for, at most ${MAX_ARRAY_BYTE_LENGTH} allowed`);
   }
   for (const { prototype, before } of PROTOTYPES) {
     // Cheap, as it is done after each case; `endCampaign` looks closer.
