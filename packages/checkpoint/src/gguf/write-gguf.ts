@@ -13,15 +13,15 @@ import { GGML_TYPES } from "./ggml-types.ts";
 import { putTogether } from "./gguf-blocks.ts";
 import { encodeText, encodeValue, u32, u64 } from "./gguf-encode.ts";
 import { byteLengthOf } from "./gguf-header.ts";
-import type { GgufValue } from "./gguf-values.ts";
+import { EncodedGgufValue, type GgufValue } from "./gguf-values.ts";
 
 /** Options of {@link writeGguf}. */
 export interface WriteGgufOptions extends ReadOptions {
   /**
    * The metadata. Whole numbers become u32, or i32 below 0, others f32; a `bigint` becomes u64; of lists the kind of array says what
-   * they hold.
+   * they hold. What `readEncodedValues` gave is written as it was.
    */
-  readonly values?: ReadonlyMap<string, GgufValue> | undefined;
+  readonly values?: ReadonlyMap<string, GgufValue | EncodedGgufValue> | undefined;
   /** Called after each piece that was written. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
 }
@@ -99,10 +99,12 @@ function padding(position: number): number {
 
 function headerOf(
   tensors: readonly { readonly tensor: WritableTensor; readonly type: ReturnType<typeof typeOf> }[],
-  values: ReadonlyMap<string, GgufValue>,
+  values: ReadonlyMap<string, GgufValue | EncodedGgufValue>,
 ): Uint8Array {
   const pieces: Uint8Array[] = [new TextEncoder().encode("GGUF"), u32(VERSION), u64(tensors.length), u64(values.size)];
-  for (const [key, value] of values) pieces.push(encodeText(key), ...encodeValue(value));
+  for (const [key, value] of values) {
+    pieces.push(encodeText(key), ...(value instanceof EncodedGgufValue ? [value.bytes] : encodeValue(value)));
+  }
   const names = new Set<string>();
   let place = 0;
   for (const { tensor, type } of tensors) {
