@@ -43,12 +43,10 @@ function interleave(from: Uint8Array, to: Uint8Array): void {
  *
  * @param values - of whole blocks, in this project's order
  * @param scales - the bytes of their scales
- * @returns the blocks as they are in a file
+ * @param bytes - gets the blocks as they are in a file: as many bytes as both have
  */
-export function putTogether(dtype: QuantizedDType, values: Uint8Array, scales: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(values.length + scales.length);
+export function putTogether(dtype: QuantizedDType, values: Uint8Array, scales: Uint8Array, bytes: Uint8Array): void {
   (dtype === "q8_0" ? putQ8 : putQ4)(bytes, values, scales);
-  return bytes;
 }
 
 // Plain loops: a view of each block, to be copied at once, would take longer than its bytes.
