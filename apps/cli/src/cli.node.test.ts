@@ -3,7 +3,7 @@
  * tested in `run.node.test.ts`, and of every damaged model in `bad-input.node.test.ts`; here is what only a process shows.
  */
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
-import { mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -332,6 +332,49 @@ describe("stopping", () => {
     child.kill("SIGINT");
     expect(await ended).toEqual({ exitCode: 130, out: "", err: "" });
     expect(await readdir(folder)).not.toContain("large-q4");
+  });
+
+  test("a process that is killed at any moment leaves the model before or the one after, and nothing that stays", async () => {
+    const source = await createModelFolder(join(folder, "killed-source"));
+    const target = join(folder, "killed");
+    const convert = (quantize: string) => ["convert", source, target, "--force", "--quantize", quantize];
+    const contents = () => readFile(join(target, "model.safetensors"));
+    const models = new Map<string, Buffer>();
+    let durationMs = 0;
+    for (const quantize of ["q4_0", "q8_0"]) {
+      const start = performance.now();
+      expect((await blackmamba(convert(quantize))).exitCode).toBe(0);
+      durationMs = performance.now() - start;
+      models.set(quantize, await contents());
+    }
+    const others = await Promise.all(["config.json", "tokenizer.json"].map((name) => readFile(join(target, name))));
+    // Kills that come too early or too late tell nothing: these are spread over a run, the last tenth of it above all.
+    const seen = { before: 0, after: 0, left: 0 };
+    for (let kill = 0; kill < 20; kill += 1) {
+      const before = await contents();
+      const [quantize, after] = [...models].find(([, model]) => !model.equals(before))!;
+      const { child, ended } = start(convert(quantize));
+      const share = kill % 2 === 0 ? Math.random() : 0.8 + 0.3 * Math.random();
+      const timer = globalThis.setTimeout(() => child.kill("SIGKILL"), share * durationMs);
+      await ended;
+      clearTimeout(timer);
+      const found = await contents();
+      if (found.equals(before)) seen.before += 1;
+      else {
+        expect(found.equals(after)).toBe(true);
+        seen.after += 1;
+      }
+      for (const [index, name] of ["config.json", "tokenizer.json"].entries()) {
+        expect((await readFile(join(target, name))).equals(others[index]!)).toBe(true);
+      }
+      if ((await readdir(target)).some((name) => name.startsWith(".blackmamba-"))) seen.left += 1;
+    }
+    console.info(
+      `of 20 kills ${seen.before} left the model before, ${seen.after} the one after, ${seen.left} a folder`,
+    );
+    expect((await blackmamba(convert("q8_0"))).exitCode).toBe(0);
+    expect((await contents()).equals(models.get("q8_0")!)).toBe(true);
+    expect((await readdir(target)).sort()).toEqual(["config.json", "model.safetensors", "tokenizer.json"]);
   });
 
   // Linux has a file that is always full.

@@ -85,6 +85,16 @@ test("--format gguf writes a model that computes the same, with nothing but its 
   await expectRefusal([source, target, "--format", "gguf", "--force"], /other\.gguf found/);
 });
 
+test("a GGUF file becomes another one, and no safetensors file", async () => {
+  const again = join(parent, crypto.randomUUID());
+  await convert(source, target, "--format", "gguf");
+  const file = join(target, "model.gguf");
+  expect((await convert(file, again, "--format", "gguf", "--quantize", "q8_0")).exitCode).toBe(0);
+  expect(await tree(again)).toEqual(["config.json", "model.gguf", "tokenizer.json"]);
+  expect(await logits(again)).toEqual(await logits(source, "q8_0"));
+  await expectRefusal([file, join(parent, "none")], /found a GGUF file, which has none; convert it to the format gguf/);
+});
+
 test("without --quantize the model computes the same", async () => {
   expect((await convert(source, target)).exitCode).toBe(0);
   expect(await logits(target)).toEqual(await logits(source));

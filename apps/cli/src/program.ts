@@ -141,7 +141,8 @@ Of bf16's bytes about a half remain with q8_0 and somewhat more than a quarter
 with q4_0. Routers, dt_proj, convolutions, A, D, norms and biases stay as they are,
 or become what --dtype says: rounded to the nearest, and refused where f16 cannot hold
 a number. (In GGUF only matrices do: vectors, convolutions, A and D are f32 there.)
-Memory does not grow with the model; nothing half-written is left behind.
+A GGUF file can become another one. Memory does not grow with the model; nothing
+half-written is left behind.
 
 Examples:
   $ blackmamba convert ./my-model ./my-model-q8 --quantize q8_0

@@ -87,16 +87,10 @@ function narrowToBf16(bits: Uint32Array, out: Uint16Array): Failed {
 function narrowToF16(bits: Uint32Array, out: Uint16Array): Failed {
   const floats = new Float32Array(bits.buffer, bits.byteOffset, bits.length);
   for (let i = 0; i < bits.length; i++) {
-    const word = bits[i] as number;
-    const magnitude = word & 0x7fffffff;
-    // From 2^-14, the smallest that is not subnormal, to 65520, the smallest that becomes infinite.
-    if (magnitude >= 0x38800000 && magnitude < 0x477ff000) {
-      // The exponents' biases differ by 112; a carry out of the fraction rightly raises the exponent.
-      out[i] = ((word >>> 16) & 0x8000) | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
-    } else {
-      if (magnitude >= 0x477ff000 && magnitude < 0x7f800000) return i;
-      out[i] = f32ToF16(floats[i] as number);
-    }
+    // From 65520 on it would be infinite.
+    const magnitude = (bits[i] as number) & 0x7fffffff;
+    if (magnitude >= 0x477ff000 && magnitude < 0x7f800000) return i;
+    out[i] = f32ToF16(floats[i] as number);
   }
   return undefined;
 }

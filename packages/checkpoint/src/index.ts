@@ -23,7 +23,7 @@ export {
 export { decodeTensor } from "./decode-tensor.ts";
 export * from "./errors.ts";
 export { type GgufCheckpoint, openGguf } from "./gguf/gguf-checkpoint.ts";
-export type { GgufArray, GgufScalar, GgufValue } from "./gguf/gguf-values.ts";
+export { EncodedGgufValue, type GgufArray, type GgufScalar, type GgufValue } from "./gguf/gguf-values.ts";
 export { type WriteGgufOptions, writeGguf } from "./gguf/write-gguf.ts";
 export { openCheckpoint } from "./open-checkpoint.ts";
 export type { QuantizedBlocks } from "./quantize/blocks.ts";

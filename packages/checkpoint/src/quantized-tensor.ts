@@ -4,10 +4,16 @@
 
 import { type DType, isQuantized, QUANT_BLOCK, type QuantizedDType, storageLayout } from "@blackmamba/tensor";
 import { type CheckpointTensor, type ChunkOptions, chunkByteLengthOf, type TensorChunk } from "./checkpoint.ts";
-import { blocksOf, decodeFloats } from "./decode-tensor.ts";
+import { chunksAhead } from "./chunks-ahead.ts";
+import { blocksOf, decodeFloats, viewBytes } from "./decode-tensor.ts";
 import { QuantizeError } from "./errors.ts";
+import type { QuantizedBlocks } from "./quantize/blocks.ts";
 import { DEQUANTIZERS, QUANTIZERS } from "./quantize/quantize.ts";
+import { quantizeBits, roomFor } from "./quantize/quantize-bits.ts";
 import { pieces, tensorFromChunks } from "./tensor-from.ts";
+
+/** Bytes that are read at a time to be quantised: all of them, and what becomes of them, are in the processor's cache then. */
+const READ_BYTE_LENGTH = 1 << 20;
 
 /** Types whose elements stand for real numbers. */
 type FloatDType = Exclude<DType, "u32">;
@@ -48,48 +54,87 @@ async function* quantizedChunks(
   const chunkByteLength = chunkByteLengthOf(options);
   let blocks = 0;
   let byteOffset = 0;
-  for await (const floats of wholeBlocks(tensor, from, options)) {
-    const quantized = quantizeNamed(tensor.name, dtype, floats);
-    scales.set(quantized.scales, blocks);
-    blocks += quantized.scales.length;
-    yield* pieces(new Uint8Array(quantized.values.buffer), byteOffset, chunkByteLength);
-    byteOffset += quantized.values.byteLength;
+  const quantized =
+    from === "f16" || from === "bf16"
+      ? quantizedBits(tensor, from, dtype, options)
+      : quantizedFloats(tensor, from, dtype, options);
+  for await (const each of quantized) {
+    scales.set(each.scales, blocks);
+    blocks += each.scales.length;
+    const { buffer, byteOffset: start, byteLength } = each.values;
+    yield* pieces(new Uint8Array(buffer, start, byteLength), byteOffset, chunkByteLength);
+    byteOffset += byteLength;
   }
   yield* pieces(new Uint8Array(scales.buffer), layout.scales?.byteOffset ?? 0, chunkByteLength);
 }
 
-/** The tensor's elements in arrays of whole blocks, wherever its own chunks are cut. */
-async function* wholeBlocks(
+/** Of 16-bit elements, which are most there are: without a float32 of each in memory. Blocks are valid until the next are asked for. */
+async function* quantizedBits(
   tensor: CheckpointTensor,
-  dtype: FloatDType,
+  from: "f16" | "bf16",
+  dtype: QuantizedDType,
   options: ChunkOptions,
-): AsyncGenerator<Float32Array> {
-  if (isQuantized(dtype)) {
-    const { values, scales } = blocksOf(dtype, tensor.shape, await tensor.read({ signal: options.signal }));
+): AsyncGenerator<QuantizedBlocks> {
+  let room: QuantizedBlocks | undefined;
+  for await (const bytes of wholeBlocks(tensor, 2, options)) {
+    const bits = viewBytes(Uint16Array, bytes);
+    const blocks = bits.length / QUANT_BLOCK;
+    // As large as the first one: few are larger.
+    if (!room || room.scales.length < blocks) room = roomFor(dtype, blocks);
+    const values = room.values.subarray(0, (room.values.length / room.scales.length) * blocks);
+    const scales = room.scales.subarray(0, blocks);
+    if (quantizeBits(dtype, from, bits, values, scales)) yield { values, scales };
+    // Says what is wrong, and where.
+    else yield quantizeNamed(tensor.name, dtype, decodeFloats(from, bytes));
+  }
+}
+
+async function* quantizedFloats(
+  tensor: CheckpointTensor,
+  from: "f32" | QuantizedDType,
+  dtype: QuantizedDType,
+  options: ChunkOptions,
+): AsyncGenerator<QuantizedBlocks> {
+  if (isQuantized(from)) {
+    const { values, scales } = blocksOf(from, tensor.shape, await tensor.read({ signal: options.signal }));
     const valuesPerBlock = values.length / scales.length;
     const step = Math.max(1, Math.floor(chunkByteLengthOf(options) / valuesPerBlock));
     for (let block = 0; block < scales.length; block += step) {
       options.signal?.throwIfAborted();
       const end = block + step;
-      yield DEQUANTIZERS[dtype]({
+      const part = {
         values: values.subarray(block * valuesPerBlock, end * valuesPerBlock),
         scales: scales.subarray(block, end),
-      });
+      };
+      yield quantizeNamed(tensor.name, dtype, DEQUANTIZERS[from](part));
     }
     return;
   }
-  let rest = new Float32Array(0);
-  for await (const { bytes } of tensor.chunks(options)) {
-    let floats = decodeFloats(dtype, bytes);
+  for await (const bytes of wholeBlocks(tensor, 4, options)) {
+    yield quantizeNamed(tensor.name, dtype, decodeFloats(from, bytes));
+  }
+}
+
+/** The bytes of whole blocks of elements, wherever the tensor's own chunks are cut. */
+async function* wholeBlocks(
+  tensor: CheckpointTensor,
+  elementByteLength: number,
+  options: ChunkOptions,
+): AsyncGenerator<Uint8Array> {
+  const blockByteLength = QUANT_BLOCK * elementByteLength;
+  let rest = new Uint8Array(0);
+  const chunkByteLength = Math.min(chunkByteLengthOf(options), READ_BYTE_LENGTH);
+  for await (const chunk of chunksAhead(tensor.chunks({ ...options, chunkByteLength }))) {
+    let { bytes } = chunk;
     if (rest.length > 0) {
-      const joined = new Float32Array(rest.length + floats.length);
+      const joined = new Uint8Array(rest.length + bytes.length);
       joined.set(rest);
-      joined.set(floats, rest.length);
-      floats = joined;
+      joined.set(bytes, rest.length);
+      bytes = joined;
     }
-    const whole = floats.length - (floats.length % QUANT_BLOCK);
-    if (whole > 0) yield floats.subarray(0, whole);
-    rest = floats.slice(whole);
+    const whole = bytes.length - (bytes.length % blockByteLength);
+    if (whole > 0) yield bytes.subarray(0, whole);
+    rest = bytes.slice(whole);
   }
 }
 

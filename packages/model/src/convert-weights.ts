@@ -6,7 +6,10 @@ import {
   type ByteSink,
   type Checkpoint,
   type CheckpointTensor,
+  type EncodedGgufValue,
   type FloatDType,
+  type GgufCheckpoint,
+  type GgufValue,
   type WriteProgress,
   writeGguf,
   writeSafetensors,
@@ -36,7 +39,8 @@ export interface ConvertOptions extends FetchOptions {
   readonly dtype?: FloatDType | undefined;
   /**
    * What is written: safetensors, or a GGUF file with configuration and tokenizer (byte-level BPE) within, under
-   * llama.cpp's names. Default `"safetensors"`.
+   * llama.cpp's names. Default `"safetensors"`. A GGUF file can become another one only, which has its metadata; safetensors need a
+   * config.json, and A_log, which the A of a GGUF file does not give back to the last bit.
    */
   readonly format?: "safetensors" | "gguf" | undefined;
   /** Most bytes of tensors in a file: more make several safetensors files with an index, as transformers writes them. */
@@ -118,10 +122,11 @@ function convertTensors(
   format: Format,
   { quantize, dtype }: ConvertOptions,
 ): Checkpoint {
-  if (config.layout === "gguf") {
-    const expected =
-      "expected a model with a config.json, found a GGUF file, which has none to go with a safetensors file";
-    throw new ModelFileError(`${checkpoint.name}: ${expected}; load it as it is`);
+  if (config.layout === "gguf" && format !== "gguf") {
+    const expected = `a model with a config.json for a safetensors file to go with, found a GGUF file, which has none`;
+    throw new ModelFileError(
+      `${checkpoint.name}: expected ${expected}; convert it to the format gguf, or load it as it is`,
+    );
   }
   const table = weightTable(config);
   checkWeights(checkpoint, table);
@@ -131,17 +136,45 @@ function convertTensors(
 
 async function writeAsGguf(
   converted: Checkpoint,
-  { config, tokenizerFiles }: OpenedModel,
+  opened: OpenedModel,
   target: ConvertTarget,
-  { signal, onProgress }: ConvertOptions,
+  options: ConvertOptions,
 ): Promise<ConvertedWeights> {
-  const tensors = ggufTensors(converted, config);
-  const { json, config: settings } = tokenizerFiles;
-  const tokenizer = json === undefined ? undefined : ggufTokenizerValues(json, settings, config.vocab);
-  const values = new Map([...ggufValues(config), ...(tokenizer ?? [])]);
+  const { config } = opened;
+  const isGguf = config.layout === "gguf";
+  const tensors = isGguf ? [...converted.tensors.values()] : ggufTensors(converted, config);
+  const values = isGguf ? await valuesAgain(converted as GgufCheckpoint, options) : valuesOf(opened);
+  const { signal, onProgress } = options;
   const sink = await openSink(target, GGUF_FILE);
   const byteLength = await writeGguf(tensors, sink, { values, signal, onProgress });
   return { byteLength, dtypes: countDTypes(tensors), files: [GGUF_FILE] };
+}
+
+function valuesOf({ config, tokenizerFiles: { json, config: settings } }: OpenedModel): Map<string, GgufValue> {
+  const tokenizer = json === undefined ? undefined : ggufTokenizerValues(json, settings, config.vocab);
+  return new Map([...ggufValues(config), ...(tokenizer ?? [])]);
+}
+
+/** llama.cpp's numbers for what most of a file's matrices are. It tells people, and decides nothing. */
+const FILE_TYPES: Readonly<Record<FloatDType | QuantizedDType, number>> = {
+  f32: 0,
+  f16: 1,
+  q4_0: 2,
+  q8_0: 7,
+  bf16: 32,
+};
+
+/** A GGUF file's own values, less what is of that file alone. */
+async function valuesAgain(
+  { readEncodedValues }: GgufCheckpoint,
+  { quantize, dtype, signal }: ConvertOptions,
+): Promise<Map<string, GgufValue | EncodedGgufValue>> {
+  const values = new Map<string, GgufValue | EncodedGgufValue>(await readEncodedValues({ signal }));
+  // Where its tensors lay; these lie as the format has them by default.
+  values.delete("general.alignment");
+  const type = quantize ?? dtype;
+  if (type && values.has("general.file_type")) values.set("general.file_type", FILE_TYPES[type]);
+  return values;
 }
 
 async function writeAsSafetensors(

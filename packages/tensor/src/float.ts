@@ -34,6 +34,12 @@ export function f32ToF16(value: number): number {
   float[0] = value;
   const bits = word[0] as number;
   const sign = (bits >>> 16) & 0x8000;
+  const pattern = bits & 0x7fffffff;
+  // A float32 from 2^-14, which is no subnormal, to below 65520, which is not infinite: nearly every one, so with whole numbers only.
+  // The exponents' biases differ by 112, and a carry out of the fraction rightly raises the exponent.
+  if (float[0] === value && pattern >= 0x38800000 && pattern < 0x477ff000) {
+    return sign | ((pattern - 0x38000000 + 0xfff + ((pattern >>> 13) & 1)) >>> 13);
+  }
   const magnitude = Math.abs(value);
   if (Number.isNaN(value)) return sign | 0x7e00;
   if (magnitude >= 65520) return sign | 0x7c00;

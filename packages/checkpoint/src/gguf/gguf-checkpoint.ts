@@ -15,12 +15,14 @@ import { pieces, tensorFromChunks, tensorFromRanges } from "../tensor-from.ts";
 import { GGML_TYPES, OTHER_GGML_TYPES } from "./ggml-types.ts";
 import { takeApart, VALUE_BYTES } from "./gguf-blocks.ts";
 import { type GgufEntry, readGgufHeader } from "./gguf-header.ts";
-import type { GgufValue } from "./gguf-values.ts";
+import { EncodedGgufValue, type GgufValue } from "./gguf-values.ts";
 
 /** A GGUF file, opened. */
 export interface GgufCheckpoint extends Checkpoint {
   /** The file's metadata; its texts are in `metadata` too. */
   readonly values: ReadonlyMap<string, GgufValue>;
+  /** All of it as it is in the file, for `writeGguf` to write it again without loss. */
+  readEncodedValues(options?: ReadOptions): Promise<Map<string, EncodedGgufValue>>;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface GgufCheckpoint extends Checkpoint {
  * Throws `EmptyFileError`, `TruncatedError`, `GgufError`, `DuplicateNameError`, `LimitError`.
  */
 export async function openGguf(source: ByteSource, options: ReadOptions = {}): Promise<GgufCheckpoint> {
-  const { values, entries } = await readGgufHeader(source, options);
+  const { values, places, entries } = await readGgufHeader(source, options);
   const tensors = new Map<string, CheckpointTensor>();
   const refused = new Map<string, CodedError>();
   for (const entry of entries.values()) {
@@ -50,7 +52,17 @@ export async function openGguf(source: ByteSource, options: ReadOptions = {}): P
   // A null prototype, so that a key such as `__proto__` is only a key.
   const metadata: Record<string, string> = Object.create(null);
   for (const [key, value] of values) if (typeof value === "string") metadata[key] = value;
-  return { name: source.name, tensors, refused, metadata, values, close: async () => source.close?.() };
+  return {
+    ...{ name: source.name, tensors, refused, metadata, values },
+    async readEncodedValues(readOptions = {}) {
+      const encoded = new Map<string, EncodedGgufValue>();
+      for (const [key, { byteOffset, byteLength }] of places) {
+        encoded.set(key, new EncodedGgufValue(await source.read(byteOffset, byteLength, readOptions)));
+      }
+      return encoded;
+    },
+    close: async () => source.close?.(),
+  };
 }
 
 function ggufTensor(source: ByteSource, { name, type, shape, byteOffset }: GgufEntry): CheckpointTensor | undefined {

@@ -3,7 +3,7 @@
  * ggml's (github.com/ggml-org/ggml, docs/gguf.md), versions 2 and 3. Not here: what the tensors' bytes become, see
  * `gguf-checkpoint.ts`.
  */
-import { elementCount } from "@blackmamba/tensor";
+import { type ByteRange, elementCount } from "@blackmamba/tensor";
 import { type ByteSource, isCount, type ReadOptions } from "../byte-source.ts";
 import { DuplicateNameError, EmptyFileError, GgufError, TruncatedError } from "../errors.ts";
 import { GGML_TYPES, type GgmlType } from "./ggml-types.ts";
@@ -28,6 +28,8 @@ export interface GgufHeader {
   readonly values: ReadonlyMap<string, GgufValue>;
   /** By name, in the file's order. */
   readonly entries: ReadonlyMap<string, GgufEntry>;
+  /** Where each metadata value lies in the file, its type included. */
+  readonly places: ReadonlyMap<string, ByteRange>;
 }
 
 /** "GGUF" */
@@ -53,10 +55,13 @@ export async function readGgufHeader(source: ByteSource, options: ReadOptions = 
   const valueCount = await limited(source.name, reader, "the number of metadata values", MAX_VALUES);
 
   const values = new Map<string, GgufValue>();
+  const places = new Map<string, ByteRange>();
   for (let i = 0; i < valueCount; i++) {
     const key = await reader.text(`the name of metadata value ${i}`);
     if (values.has(key)) throw new DuplicateNameError(source.name, key);
+    const { byteOffset } = reader;
     values.set(key, await reader.value(`"${key}"`));
+    places.set(key, { byteOffset, byteLength: reader.byteOffset - byteOffset });
   }
   const alignment = values.get(ALIGNMENT_KEY) ?? DEFAULT_ALIGNMENT;
   if (!isCount(alignment) || alignment === 0 || alignment % 8 !== 0 || alignment > 1 << 20) {
@@ -84,7 +89,7 @@ export async function readGgufHeader(source: ByteSource, options: ReadOptions = 
     entries.set(entry.name, placed);
   }
   refuseOverlaps(source.name, entries.values());
-  return { version, values, entries };
+  return { version, values, places, entries };
 }
 
 /** No byte is of two tensors, as far as their types are known. */

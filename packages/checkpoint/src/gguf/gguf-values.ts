@@ -27,6 +27,18 @@ export type GgufArray =
   | BigUint64Array
   | BigInt64Array;
 
+/**
+ * A value as a file has it, its type before it. To be written again as it was: a `GgufValue` does not say which type of number it
+ * had, and of text that is no UTF-8 it has lost something.
+ */
+export class EncodedGgufValue {
+  readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+}
+
 /** Most bytes of a header: several times that of a large vocabulary. */
 const MAX_HEADER_BYTE_LENGTH = 32 << 20;
 

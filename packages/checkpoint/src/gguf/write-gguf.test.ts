@@ -61,6 +61,10 @@ test("a failure leaves nothing", async () => {
   expect(await failing(half, half)).toBeInstanceOf(DuplicateNameError);
   const numbers = tensorFromBytes({ name: "n", dtype: "u32", shape: [1] }, new Uint8Array(4));
   expect(await failing(numbers)).toBeInstanceOf(UnsupportedDtypeError);
+  const fewer = tensorFromChunks({ name: "fewer", dtype: "q8_0", shape: [64] }, async function* () {
+    yield { byteOffset: 0, bytes: new Uint8Array(64) };
+  });
+  expect(String(await failing(fewer))).toContain("fewer: 68 bytes expected, its chunks gave 64");
   const short = tensorFromChunks({ name: "short", dtype: "f32", shape: [4] }, async function* () {
     yield { byteOffset: 0, bytes: new Uint8Array(8) };
   });

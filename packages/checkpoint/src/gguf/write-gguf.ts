@@ -2,7 +2,7 @@
  * Writes a GGUF file of version 3 in one pass: the header, then each tensor's bytes. Not here: names and metadata, which a model
  * knows, and quantising, see `quantized-tensor.ts`.
  */
-import { type DType, isQuantized, storageLayout } from "@blackmamba/tensor";
+import { isQuantized, type QuantizedDType, storageLayout } from "@blackmamba/tensor";
 import type { ByteSink } from "../byte-sink.ts";
 import type { ReadOptions } from "../byte-source.ts";
 import { DuplicateNameError, UnsupportedDtypeError, WriteMismatchError } from "../errors.ts";
@@ -13,15 +13,15 @@ import { GGML_TYPES } from "./ggml-types.ts";
 import { putTogether } from "./gguf-blocks.ts";
 import { encodeText, encodeValue, u32, u64 } from "./gguf-encode.ts";
 import { byteLengthOf } from "./gguf-header.ts";
-import type { GgufValue } from "./gguf-values.ts";
+import { EncodedGgufValue, type GgufValue } from "./gguf-values.ts";
 
 /** Options of {@link writeGguf}. */
 export interface WriteGgufOptions extends ReadOptions {
   /**
    * The metadata. Whole numbers become u32, or i32 below 0, others f32; a `bigint` becomes u64; of lists the kind of array says what
-   * they hold.
+   * they hold. What `readEncodedValues` gave is written as it was.
    */
-  readonly values?: ReadonlyMap<string, GgufValue> | undefined;
+  readonly values?: ReadonlyMap<string, GgufValue | EncodedGgufValue> | undefined;
   /** Called after each piece that was written. */
   readonly onProgress?: ((progress: WriteProgress) => void) | undefined;
 }
@@ -32,7 +32,10 @@ const VERSION = 3;
 const ALIGNMENT = 32;
 
 /** Blocks of a quantised tensor are put together so many at a time. */
-const BLOCKS_AT_ONCE = 1 << 17;
+const BLOCKS_AT_ONCE = 1 << 15;
+
+/** Of the largest. */
+const MOST_BLOCK_BYTES = 34;
 
 /**
  * Writes the tensors to the sink and closes it; on any error it aborts the sink and throws the error. Quantised tensors are read
@@ -59,21 +62,17 @@ export async function writeGguf(
       await sink.write(bytes);
       position += bytes.byteLength;
     };
+    const room: Room = { whole: new Uint8Array(0), blocks: new Uint8Array(BLOCKS_AT_ONCE * MOST_BLOCK_BYTES) };
     const pad = () => write(new Uint8Array(padding(position)));
     await write(header);
     await pad();
-    for (const { tensor, type } of all) {
-      const start = position;
+    for (const { tensor } of all) {
       for await (const bytes of isQuantized(tensor.dtype)
-        ? blocksOf(tensor, signal)
+        ? blocksOf(tensor, room, signal)
         : orderedBytes(tensor, { signal })) {
         await write(bytes);
         writtenBytes += bytes.byteLength;
         onProgress?.({ writtenBytes, totalBytes, tensor: tensor.name });
-      }
-      const expected = byteLengthOf(type.type, tensor.shape);
-      if (position - start !== expected) {
-        throw new WriteMismatchError(tensor.name, `${expected} bytes expected, its chunks gave ${position - start}`);
       }
       await pad();
     }
@@ -99,10 +98,12 @@ function padding(position: number): number {
 
 function headerOf(
   tensors: readonly { readonly tensor: WritableTensor; readonly type: ReturnType<typeof typeOf> }[],
-  values: ReadonlyMap<string, GgufValue>,
+  values: ReadonlyMap<string, GgufValue | EncodedGgufValue>,
 ): Uint8Array {
   const pieces: Uint8Array[] = [new TextEncoder().encode("GGUF"), u32(VERSION), u64(tensors.length), u64(values.size)];
-  for (const [key, value] of values) pieces.push(encodeText(key), ...encodeValue(value));
+  for (const [key, value] of values) {
+    pieces.push(encodeText(key), ...(value instanceof EncodedGgufValue ? [value.bytes] : encodeValue(value)));
+  }
   const names = new Set<string>();
   let place = 0;
   for (const { tensor, type } of tensors) {
@@ -123,20 +124,43 @@ function headerOf(
   return header;
 }
 
-/** Values and scales, block by block. */
-async function* blocksOf(tensor: WritableTensor, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  const dtype = tensor.dtype as Extract<DType, "q8_0" | "q4_0">;
+/** Memory that one tensor after another uses: to ask for it anew takes about as long as to fill it. */
+interface Room {
+  /** The tensor, as `storageLayout` has it. */
+  whole: Uint8Array;
+  /** Blocks as they are in the file. */
+  readonly blocks: Uint8Array;
+}
+
+/** Values and scales, block by block. Bytes are valid until the next are asked for. */
+async function* blocksOf(
+  tensor: WritableTensor,
+  room: Room,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const dtype = tensor.dtype as QuantizedDType;
   const { values, scales = values, byteLength } = storageLayout(dtype, tensor.shape);
-  const whole = new Uint8Array(byteLength);
-  for await (const { byteOffset, bytes } of tensor.chunks({ signal })) whole.set(bytes, byteOffset);
+  if (room.whole.length < byteLength) room.whole = new Uint8Array(byteLength);
+  const { whole } = room;
+  let read = 0;
+  for await (const { byteOffset, bytes } of tensor.chunks({ signal })) {
+    whole.set(bytes, byteOffset);
+    read += bytes.byteLength;
+  }
+  const expected = values.byteLength + scales.byteLength;
+  if (read !== expected)
+    throw new WriteMismatchError(tensor.name, `${expected} bytes expected, its chunks gave ${read}`);
   const blocks = scales.byteLength / 2;
   const size = values.byteLength / blocks;
   for (let block = 0; block < blocks; block += BLOCKS_AT_ONCE) {
     const end = Math.min(block + BLOCKS_AT_ONCE, blocks);
-    yield putTogether(
+    const bytes = room.blocks.subarray(0, (end - block) * (size + 2));
+    putTogether(
       dtype,
       whole.subarray(block * size, end * size),
       whole.subarray(scales.byteOffset + 2 * block, scales.byteOffset + 2 * end),
+      bytes,
     );
+    yield bytes;
   }
 }

@@ -15,7 +15,7 @@ export interface QuantizedBlocks {
 }
 
 /** The largest finite float16. */
-const MAX_SCALE = 65504;
+export const MAX_SCALE = 65504;
 
 const MAX_F32 = 3.4028234663852886e38;
 

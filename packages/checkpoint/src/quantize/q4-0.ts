@@ -33,8 +33,8 @@ export function quantizeQ4_0(values: Float32Array): QuantizedBlocks & { readonly
   return { values: quantized, scales };
 }
 
-/** Each step rounds to float32, as C's does. */
-function nearest(value: number, inverse: number): number {
+/** The stored value. Each step rounds to float32, as C's does. */
+export function nearest(value: number, inverse: number): number {
   return Math.min(15, Math.floor(Math.fround(Math.fround(value * inverse) + (Q4_0_ZERO + 0.5))));
 }
 

@@ -9,6 +9,7 @@ import { convertWeights } from "../convert-weights.ts";
 import { OptionError } from "../errors.ts";
 import type { ModelParts } from "../source/open-model.ts";
 import { GOLDEN_NAMES, goldenParts, text } from "../testing/golden.ts";
+import { goldenGguf } from "../testing/golden-gguf.ts";
 import { memorySink } from "../testing/memory-sink.ts";
 
 async function written(parts: ModelParts, quantize?: "q8_0" | "q4_0"): Promise<Blob> {
@@ -90,4 +91,64 @@ test("another format is refused by name", async () => {
   const options = { format: "onnx" } as unknown as Parameters<typeof convertWeights>[2];
   await expect(convertWeights(await goldenParts("blackmamba"), sink, options)).rejects.toThrow(OptionError);
   expect(sink.state()).toBe("aborted");
+});
+
+describe("a GGUF file again", () => {
+  const others = {
+    "general.alignment": [4, 32],
+    "general.file_type": [4, 32],
+    "general.name": [8, "golden"],
+    // Numbers of types that nothing here reads: they go along as they are.
+    "other.byte": [0, 7],
+    "other.whole": [6, 10_000],
+    "other.double": [12, 0.1],
+  } as const;
+  const source = async () => goldenGguf(await goldenParts("blackmamba"), "bf16", others);
+
+  test("is the same model, with the same metadata to the last bit", async () => {
+    const [before, after] = [await openGguf(toByteSource((await source()).weights as Uint8Array)), await writtenGguf()];
+    const bytes = async (file: typeof before) =>
+      new Map([...(await file.readEncodedValues())].map(([key, value]) => [key, value.bytes]));
+    const expected = await bytes(before);
+    // It is of the file, not of the model.
+    expected.delete("general.alignment");
+    expect(await bytes(after)).toEqual(expected);
+    expect([...after.tensors.keys()]).toEqual([...before.tensors.keys()]);
+    for (const { name, dtype, read } of before.tensors.values()) {
+      expect(after.tensors.get(name)?.dtype).toBe(dtype);
+      expect(await after.tensors.get(name)?.read()).toEqual(await read());
+    }
+
+    async function writtenGguf() {
+      return openGguf(toByteSource(await written(await source())));
+    }
+  });
+
+  test.each(["q8_0", "q4_0"] as const)(
+    "quantised to %s it is as when it is quantised while it loads",
+    async (quantize) => {
+      const blob = await written(await source(), quantize);
+      const [now, ahead] = [
+        await BlackMamba.load(await source(), { device: "cpu", quantize }),
+        await BlackMamba.load({ weights: blob }, { device: "cpu" }),
+      ];
+      expect(await ahead.logits(text(12))).toEqual(await now.logits(text(12)));
+      await now.dispose();
+      await ahead.dispose();
+      const { values } = await openGguf(toByteSource(blob));
+      expect(values.get("general.file_type")).toBe(quantize === "q8_0" ? 7 : 2);
+    },
+  );
+
+  test("in another float type its vectors stay in f32", async () => {
+    const sink = memorySink();
+    const { dtypes } = await convertWeights(await source(), sink, { format: "gguf", dtype: "f16" });
+    expect(Object.keys(dtypes).sort()).toEqual(["f16", "f32"]);
+  });
+
+  test("is no safetensors file: it has no config.json, and A without its logarithm", async () => {
+    await expect(convertWeights(await source(), memorySink())).rejects.toThrow(
+      "expected a model with a config.json for a safetensors file to go with, found a GGUF file, which has none; convert it to the format gguf",
+    );
+  });
 });
