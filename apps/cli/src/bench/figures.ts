@@ -11,11 +11,14 @@ export interface Figure {
 
 /** What is worth comparing; what was not measured is left out. */
 export function figuresOf(report: BenchReport): Figure[] {
-  const { ceiling, decode, prefill, memory, batch, context, cpu } = report;
+  const { ceiling, load, decode, prefill, memory, batch, context, cpu } = report;
   const [, ...compiled] = cpu?.variants ?? [];
   return [
     higher("ceiling: copy", "GB/s", ceiling.copyBytesPerSecond.median / 1e9),
     higher("ceiling: float32", "GFLOP/s", ceiling.flopsPerSecond.median / 1e9),
+    lower("load", "ms", load?.durationMs),
+    lower("load: by the slower of its parts", "×", load?.byTheSlower),
+    lower("load: host memory beyond the weights", "MB", load && load.hostBytesBeyond / 1e6),
     higher("decode", "tok/s", decode.tokensPerSecond.median),
     higher("decode: weights read", "GB/s", decode.bytesPerSecond / 1e9),
     higher("decode: share of copy", "%", decode.shareOfCeiling * 100),

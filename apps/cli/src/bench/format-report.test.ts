@@ -8,6 +8,21 @@ import type { BenchReport } from "./report.ts";
 
 const summary = (...runs: number[]) => summarise(runs);
 
+test("a checkpoint's load: beside reading and giving alone", () => {
+  const load = {
+    ...{ byteLength: 2_900_000_000, durationMs: 3300, readAloneMs: 900, uploadAloneMs: 3000 },
+    ...{ byTheSlower: 1.1, hostBytesBeyond: 150_000_000 },
+  };
+  expect(formatReport({ ...REPORT, load })).toContain(`
+loading 2.9 GB
+time                            3.30 s, 1.10 × the slower of its parts
+reading the file alone          900 ms
+giving it to the device alone   3.00 s
+host memory beyond the weights  at most 150.0 MB, all of the program included
+`);
+  expect(formatReport({ ...REPORT, load: { ...load, readAloneMs: undefined } })).not.toContain("reading the file");
+});
+
 test("a long context: time per token after both, by both clocks", () => {
   const context = {
     ...{ tokens: 100_000, shortTokens: 10, decodeTokens: 256 },

@@ -1,12 +1,12 @@
 /** A bench's report as text. Not for JSON. */
 import type { Summary } from "@blackmamba/bench";
 import { formatTable } from "../output/table.ts";
-import { formatBytes, formatCount } from "../output/units.ts";
+import { formatBytes, formatCount, formatDuration } from "../output/units.ts";
 import { type Change, compareReports, differences, threadsOf } from "./figures.ts";
 import type { BenchReport, ContextReport, ContextTimes, CpuReport, GapReport, StepReport } from "./report.ts";
 
 export function formatReport(report: BenchReport): string {
-  const { device, model, ceiling, decode, prefill, memory, batch, context, cpu } = report;
+  const { device, model, ceiling, load, decode, prefill, memory, batch, context, cpu } = report;
   const type = [model.weights, model.quantize ?? model.dtype].filter(Boolean).join(" ");
   const sections = [
     section("", [
@@ -22,6 +22,13 @@ export function formatReport(report: BenchReport): string {
       ["copy, read + written", rate(ceiling.copyBytesPerSecond, 1e9, "GB/s")],
       ["float32 multiply-adds", rate(ceiling.flopsPerSecond, 1e9, "GFLOP/s")],
     ]),
+    load &&
+      section(`loading ${formatBytes(load.byteLength)}`, [
+        ["time", `${formatDuration(load.durationMs)}, ${load.byTheSlower.toFixed(2)} × the slower of its parts`],
+        ...(load.readAloneMs === undefined ? [] : [["reading the file alone", formatDuration(load.readAloneMs)]]),
+        ["giving it to the device alone", formatDuration(load.uploadAloneMs)],
+        ["host memory beyond the weights", `at most ${formatBytes(load.hostBytesBeyond)}, all of the program included`],
+      ]),
     section(`decode, ${runsOf(decode.tokensPerSecond)} of ${formatCount(decode.tokens)} tokens`, [
       ["rate", rate(decode.tokensPerSecond, 1, "tok/s")],
       ["time", `${number(1e6 / decode.tokensPerSecond.median)} µs per token`],

@@ -10,6 +10,8 @@ export interface BenchReport {
   readonly device: { readonly kind: string; readonly name: string; readonly software: boolean };
   readonly model: ModelFacts;
   readonly ceiling: Ceiling;
+  /** Of a checkpoint. */
+  readonly load?: LoadReport | undefined;
   readonly decode: DecodeReport;
   readonly prefill: PrefillReport;
   readonly memory: MemoryReport;
@@ -28,6 +30,21 @@ export interface ModelFacts {
   readonly parameters: { readonly total: number; readonly active: number };
   /** Bytes of all weights on the device, and of those that one token reads. */
   readonly byteLength: { readonly total: number; readonly active: number };
+}
+
+/** From the file to the device. */
+export interface LoadReport {
+  /** Bytes of the weights on the device. */
+  readonly byteLength: number;
+  readonly durationMs: number;
+  /** The same file read and forgotten; `undefined` where the weights are not in one file. */
+  readonly readAloneMs?: number | undefined;
+  /** As many bytes given to the device from a piece of memory, again and again. */
+  readonly uploadAloneMs: number;
+  /** Of the longer of the two. */
+  readonly byTheSlower: number;
+  /** Most memory of the process by the end of the load, less the weights where they are in it. */
+  readonly hostBytesBeyond: number;
 }
 
 /** How a step of the forward pass is made up. */

@@ -5,6 +5,7 @@ import { BlackMamba, type Device, type QuantizedDType } from "@blackmamba/model"
 import { estimateSeconds, requireMemory, type Work } from "./estimate.ts";
 import { measureContext } from "./measure-context.ts";
 import { measureCpu } from "./measure-cpu.ts";
+import { compareLoad, type TimedLoad, timeLoad } from "./measure-load.ts";
 import {
   type DecodeMeasurement,
   measureBatch,
@@ -60,16 +61,31 @@ const LEAST = { tokens: 8, promptTokens: 32 };
 const ELEMENT_BYTES: Readonly<Record<WeightDType, number>> = { f32: 4, f16: 2, bf16: 2, q8_0: 34 / 32, q4_0: 18 / 32 };
 
 export async function runBench(request: BenchRequest): Promise<BenchReport> {
-  const { device, signal, runs, onStage, onProgress } = request;
-  const isPreset = "preset" in request.model;
-  if (device.software && isPreset) requireMemory(workOf(request), totalmem());
-  onStage("the ceiling");
-  const ceiling = await measureCeiling(device, { runs, signal });
-  if (device.software && isPreset) announceLength(request, ceiling);
-
+  const { device, signal, runs, onStage } = request;
   const allocatedBefore = device.allocatedByteLength;
-  const model = await openModel(request, device);
+  const load = () => timeLoad(() => openModel(request, device));
+  const ceilingOf = () => {
+    onStage("the ceiling");
+    return measureCeiling(device, { runs, signal });
+  };
+  // A checkpoint first, before other things have taken memory.
+  if (!("preset" in request.model)) return measureModel(request, await load(), ceilingOf, allocatedBefore);
+  if (device.software) requireMemory(workOf(request), totalmem());
+  const ceiling = await ceilingOf();
+  if (device.software) announceLength(request, ceiling);
+  return measureModel(request, await load(), async () => ceiling, allocatedBefore);
+}
+
+/** Everything about a model, which is gone afterwards. */
+async function measureModel(
+  request: BenchRequest,
+  { model, ...load }: TimedLoad,
+  ceilingOf: () => Promise<Ceiling>,
+  allocatedBefore: number,
+): Promise<BenchReport> {
+  const { device, signal, runs, onStage, onProgress } = request;
   try {
+    const ceiling = await ceilingOf();
     const options = { model, runs, signal, onStage, onProgress };
     onStage("decode");
     const decoded = await measureDecode(options, request.tokens);
@@ -88,6 +104,12 @@ export async function runBench(request: BenchRequest): Promise<BenchReport> {
     const { tokens, promptTokens } = request;
     const open = (other: Device) => openModel(request, other);
     const cpu = request.comparePlain && (await measureCpu({ ...options, tokens, promptTokens, open }));
+    const { byteLength, parameters } = model;
+    await model.dispose();
+    onStage("loading, by its parts");
+    const loaded =
+      "folder" in request.model &&
+      (await compareLoad(request.model.folder, { load, byteLength: byteLength.total, device, signal }));
     const { kind, name, software } = device;
     return {
       format: 1,
@@ -96,13 +118,14 @@ export async function runBench(request: BenchRequest): Promise<BenchReport> {
       device: { kind, name, software },
       model: {
         name: "preset" in request.model ? request.model.preset : request.model.folder,
-        weights: isPreset ? "random" : "checkpoint",
+        weights: "preset" in request.model ? "random" : "checkpoint",
         dtype: "preset" in request.model ? request.model.dtype : undefined,
         quantize: request.quantize,
-        parameters: model.parameters,
-        byteLength: model.byteLength,
+        parameters,
+        byteLength,
       },
       ceiling,
+      ...(loaded && { load: loaded }),
       decode,
       prefill,
       memory,
