@@ -76,6 +76,22 @@ describe("createFileSink", () => {
     await checkpoint.close();
   });
 
+  it("writes pieces of any size in order, whose arrays may change once they are taken", async () => {
+    const path = join(folder, "large");
+    const sink = await createFileSink(path);
+    const expected: Uint8Array[] = [];
+    const room = new Uint8Array(9_000_000);
+    for (const [index, byteLength] of [1, 3_000_001, 0, 9_000_000, 7, 4 << 20, 5_000_000].entries()) {
+      const piece = room.subarray(0, byteLength).fill(index + 1);
+      expected.push(piece.slice());
+      await sink.write(piece);
+      room.fill(0);
+    }
+    await sink.close();
+    expect((await readFile(path)).equals(Buffer.concat(expected))).toBe(true);
+    expect(await readdir(folder)).toEqual(["large"]);
+  });
+
   it("leaves what was there until it is finished, and for good when it fails", async () => {
     const path = join(folder, "model.safetensors");
     await writeFile(path, "before");

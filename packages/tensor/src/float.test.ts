@@ -38,3 +38,32 @@ test("rounding goes to the nearest, ties to even", () => {
   expect(f32ToBf16(1 + 2 ** -8)).toBe(0x3f80);
   expect(f32ToBf16(1 + 3 * 2 ** -8)).toBe(0x3f82);
 });
+
+test("between every two float16 neighbours, of either sign, the halfway point is where rounding turns", () => {
+  const word = new Uint32Array(1);
+  const float = new Float32Array(word.buffer);
+  /** The float32 that is so many further from zero. */
+  const step = (value: number, steps: number) => {
+    float[0] = value;
+    word[0] = (word[0] as number) + steps;
+    return float[0] as number;
+  };
+  for (let bits = 0; bits < 0x7bff; bits++) {
+    // Exact as a float32, which has 13 bits more.
+    const halfway = (f16ToF32(bits) + f16ToF32(bits + 1)) / 2;
+    const even = bits % 2 === 0 ? bits : bits + 1;
+    const cases = [
+      ...([
+        [step(halfway, -1), bits] as const,
+        [halfway, even] as const,
+        [step(halfway, 1), bits + 1] as const,
+      ] as const),
+      // Not a float32: nearer to the halfway point than the next one is.
+      ...([[halfway * (1 + 2 ** -40), bits + 1] as const, [halfway * (1 - 2 ** -40), bits] as const] as const),
+    ];
+    for (const [value, expected] of cases) {
+      if (f32ToF16(value) !== expected) expect.fail(`${value} became ${f32ToF16(value)}, not ${expected}`);
+      if (f32ToF16(-value) !== (expected | 0x8000)) expect.fail(`${-value} became ${f32ToF16(-value)}`);
+    }
+  }
+});
