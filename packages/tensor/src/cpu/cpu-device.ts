@@ -25,6 +25,14 @@ import { reserveWasmMemory, WasmMemory } from "./wasm-memory.ts";
 /** How long a run may keep the event loop waiting: short enough for Ctrl-C and a progress bar to feel immediate. */
 const MAX_BLOCKED_MS = 30;
 
+/**
+ * Room that weights leave in the WebAssembly memory for what is computed: a model of more than 4 GB would else fill it, and then every
+ * kernel, which needs all its operands there, would run as plain TypeScript. So only those do whose weights are outside. Scratch is
+ * at most 64 MiB, and a state of a published model 4. Where a host reserves less than 4 GB, an eighth is left.
+ */
+const ROOM_FOR_SCRATCH = 256 * 1024 * 1024;
+const SHARE_FOR_SCRATCH = 1 / 8;
+
 /** A tensor's bytes: a block of the WebAssembly memory, or an ArrayBuffer of its own. */
 class CpuStorage implements Storage {
   readonly byteLength: number;
@@ -35,8 +43,14 @@ class CpuStorage implements Storage {
   #memory: WasmMemory | ArrayBuffer | undefined;
   readonly #onDispose: (byteLength: number) => void;
 
-  constructor(byteLength: number, wasm: WasmMemory | undefined, onDispose: (byteLength: number) => void) {
-    this.address = wasm?.allocate(byteLength);
+  /** @param leave - bytes of the WebAssembly memory that others are to find */
+  constructor(
+    byteLength: number,
+    wasm: WasmMemory | undefined,
+    leave: number,
+    onDispose: (byteLength: number) => void,
+  ) {
+    this.address = wasm?.allocate(byteLength, leave);
     this.#memory = this.address === undefined ? new ArrayBuffer(byteLength) : wasm;
     this.byteLength = byteLength;
     this.#onDispose = onDispose;
@@ -107,10 +121,14 @@ export class CpuDevice implements Device {
   }
 
   createTensor(dtype: DType, shape: readonly number[], label: string): Tensor {
+    return this.#createTensor({ dtype, shape, label }, 0);
+  }
+
+  #createTensor({ dtype, shape, label }: TensorSpec, leave: number): Tensor {
     this.#assertUsable();
     const { byteLength } = storageLayout(dtype, shape);
     try {
-      const storage = new CpuStorage(byteLength, this.#memory, (length) => {
+      const storage = new CpuStorage(byteLength, this.#memory, leave, (length) => {
         this.#allocatedByteLength -= length;
       });
       this.#allocatedByteLength += byteLength;
@@ -124,7 +142,8 @@ export class CpuDevice implements Device {
     const tensors: Tensor[] = [];
     try {
       // The CPU's memory is one piece: tensors that are made one after another lie so.
-      for (const { dtype, shape, label } of specs) tensors.push(this.createTensor(dtype, shape, label));
+      const share = (this.#memory?.maximumByteLength ?? 0) * SHARE_FOR_SCRATCH;
+      for (const spec of specs) tensors.push(this.#createTensor(spec, Math.min(ROOM_FOR_SCRATCH, share)));
       return tensors;
     } catch (error) {
       for (const { storage } of tensors) storage.dispose();

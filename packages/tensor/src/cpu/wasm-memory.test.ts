@@ -37,8 +37,9 @@ test("freed blocks are joined, taken again where they fit best, and zero again",
 });
 
 test("what does not fit is refused, and nothing is lost", () => {
-  const memory = new WasmMemory(new WebAssembly.Memory({ initial: 1, maximum: 3, shared: true }));
+  const memory = new WasmMemory(new WebAssembly.Memory({ initial: 1, maximum: 3, shared: true }), 3);
   const address = take(memory, 70_000);
+  expect(memory.allocate(1_000, 150_000)).toBeUndefined();
   expect(memory.allocate(200_000)).toBeUndefined();
   memory.free(address, 70_000);
   expect(take(memory, 70_000)).toBe(address);

@@ -35,8 +35,13 @@ export class WasmMemory {
   /** Nothing beyond it was ever handed out, so it is all zeros. */
   #end = FIRST_ADDRESS;
 
-  constructor(memory: WebAssembly.Memory) {
+  /** It never grows beyond this. */
+  readonly maximumByteLength: number;
+
+  /** @param maximumPages - that it was made with */
+  constructor(memory: WebAssembly.Memory, maximumPages: number) {
     this.memory = memory;
+    this.maximumByteLength = maximumPages * PAGE;
   }
 
   /** The memory as it is now. Views of it stay valid when it grows; those made later see more. */
@@ -47,12 +52,14 @@ export class WasmMemory {
   /**
    * Takes a block of zeros.
    *
+   * @param leave - bytes that others are to find room for afterwards
    * @returns its address, or undefined where the memory cannot grow so far
    */
-  allocate(byteLength: number): number | undefined {
+  allocate(byteLength: number, leave = 0): number | undefined {
     const needed = roundUp(Math.max(byteLength, 1), ALIGNMENT);
     const index = this.#smallestFit(needed);
     const block = this.#free[index];
+    if (!block && this.#end + needed + leave > this.maximumByteLength) return undefined;
     if (!block) return this.#extend(needed);
     const rest = { address: block.address + needed, byteLength: block.byteLength - needed };
     this.#free.splice(index, 1, ...(rest.byteLength > 0 ? [rest] : []));
@@ -103,7 +110,7 @@ export class WasmMemory {
 export function reserveWasmMemory(): WasmMemory | undefined {
   for (const maximum of MAXIMUM_PAGES) {
     try {
-      return new WasmMemory(new WebAssembly.Memory({ initial: 1, maximum, shared: true }));
+      return new WasmMemory(new WebAssembly.Memory({ initial: 1, maximum, shared: true }), maximum);
     } catch {
       // The next one asks for less; without WebAssembly all fail.
     }
