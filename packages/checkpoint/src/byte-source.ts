@@ -11,6 +11,15 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of `ByteSource.read`. */
+export interface ReadRangeOptions extends ReadOptions {
+  /**
+   * Memory for the bytes, where the source can make use of it: what is returned may then be a part of it. Memory that is there
+   * already is faster than memory that has to be had.
+   */
+  readonly into?: Uint8Array | undefined;
+}
+
 /** Bytes that can be read by range. Implement this to read checkpoints from anywhere else, such as HTTP. */
 export interface ByteSource {
   /** What to call the source in errors, such as a file's name. */
@@ -18,10 +27,10 @@ export interface ByteSource {
   /** Size of the whole, in bytes. */
   readonly byteLength: number;
   /**
-   * The bytes from `byteOffset` on, exactly `byteLength` of them, in an array that the caller may keep and change.
+   * The bytes from `byteOffset` on, exactly `byteLength` of them, in an array that the caller may keep and change, or in `into`.
    * Rejects with `TruncatedError` when the source holds fewer.
    */
-  read(byteOffset: number, byteLength: number, options?: ReadOptions): Promise<Uint8Array>;
+  read(byteOffset: number, byteLength: number, options?: ReadRangeOptions): Promise<Uint8Array>;
   /**
    * For sources that fetch: says that all of it will be read, and resolves when all of it is there and was found to be right. Until
    * then, what was read may be wrong.

@@ -14,6 +14,8 @@ export const DEFAULT_CHUNK_BYTE_LENGTH = 8 * 1024 * 1024;
 export interface ChunkOptions extends ReadOptions {
   /** The most bytes one chunk may have; 8 MiB by default, rounded down to a multiple of 4, at least 4. */
   readonly chunkByteLength?: number | undefined;
+  /** Memory for the bytes of a chunk, of `chunkByteLength`, where it can be made use of. By default each chunk has its own. */
+  readonly into?: Uint8Array | undefined;
 }
 
 /** Consecutive bytes of a tensor. */

@@ -37,7 +37,11 @@ function fileSource(name: string, handle: FileHandle, byteLength: number): ByteS
       checkRange(name, byteLength, byteOffset, wanted);
       options.signal?.throwIfAborted();
       // Not zeroed first, which would cost as much as the reading: it is given out only once every byte is filled.
-      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(wanted).buffer);
+      const { into } = options;
+      const bytes =
+        into && into.byteLength >= wanted
+          ? into.subarray(0, wanted)
+          : new Uint8Array(Buffer.allocUnsafeSlow(wanted).buffer);
       try {
         let done = 0;
         while (done < wanted) {

@@ -9,6 +9,7 @@ export {
   checkRange,
   type FileFolder,
   type ReadOptions,
+  type ReadRangeOptions,
   toByteSource,
 } from "./byte-source.ts";
 export { castTensor, type FloatDType, isFloat } from "./cast-tensor.ts";

@@ -50,7 +50,7 @@ export function tensorFromRanges(
 ): CheckpointTensor {
   return tensorFromChunks(info, async function* (options) {
     const chunkByteLength = chunkByteLengthOf(options);
-    const readOptions = { signal: options.signal };
+    const readOptions = { signal: options.signal, into: options.into };
     for (const { part, sourceByteOffset } of ranges) {
       if (part.byteLength === 0) continue;
       const start = typeof sourceByteOffset === "number" ? sourceByteOffset : await sourceByteOffset();

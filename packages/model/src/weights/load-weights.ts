@@ -1,7 +1,14 @@
 /**
  * Streams a checkpoint's tensors onto a device, chunk by chunk, after checking that they are the ones the model needs.
  */
-import { type Checkpoint, type CheckpointTensor, decodeTensor, requireTensor } from "@blackmamba/checkpoint";
+import {
+  type Checkpoint,
+  type CheckpointTensor,
+  type ChunkOptions,
+  DEFAULT_CHUNK_BYTE_LENGTH,
+  decodeTensor,
+  requireTensor,
+} from "@blackmamba/checkpoint";
 import { type Device, type DType, storageLayout, type Tensor } from "@blackmamba/tensor";
 import { ModelWeightsError } from "../errors.ts";
 import { createWeights } from "./create-weights.ts";
@@ -71,16 +78,19 @@ export async function loadWeights(
     const sources = weight.names.map((name) => requireTensor(checkpoint, name));
     return { weight, sources, dtype: deviceDType(weight, sources) };
   });
+  const buffers: Uint8Array[] = [];
   const load = async ({ weight, sources, dtype, tensor }: LoadedWeight, running: AbortSignal): Promise<void> => {
+    const into = buffers.pop() ?? new Uint8Array(DEFAULT_CHUNK_BYTE_LENGTH);
     for (const [index, source] of sources.entries()) {
       running.throwIfAborted();
       const place = { index, count: sources.length, turns: weight.turns };
       await (dtype === source.dtype && weight.form !== "-exp"
-        ? streamTensor(device, tensor, source, place, running)
+        ? streamTensor(device, tensor, source, place, { signal: running, into })
         : widenTensor(device, tensor, source, place, weight.form, running));
       loadedBytes += byteLength(source);
       onProgress?.({ loadedBytes, totalBytes, tensor: source.name });
     }
+    buffers.push(into);
   };
   // As they lie in the file: one that is being fetched comes from its front.
   const positions = new Map([...checkpoint.tensors.keys()].map((name, index) => [name, index]));
@@ -154,10 +164,10 @@ async function streamTensor(
   tensor: Tensor,
   source: CheckpointTensor,
   place: Place,
-  signal: AbortSignal | undefined,
+  options: ChunkOptions,
 ): Promise<void> {
   const own = storageLayout(source.dtype, source.shape);
-  for await (const { byteOffset, bytes } of source.chunks({ signal })) {
+  for await (const { byteOffset, bytes } of source.chunks(options)) {
     const isScales = own.scales !== undefined && byteOffset >= own.scales.byteOffset;
     const [from, to] = isScales ? [own.scales, tensor.scales] : [own.values, tensor.values];
     const range = { start: byteOffset - (from?.byteOffset ?? 0), byteLength: from?.byteLength ?? 0 };
