@@ -96,6 +96,14 @@ test("refuses a file that is not what was published, and keeps nothing of it", a
   expect(model.partialByteLength).toBe(0);
 });
 
+test("convert takes a model from a hub", async () => {
+  const { run } = await publish();
+  const target = join(await makeCacheFolder(), "converted");
+  expect(await run(["convert", "owner/story", target, "--format", "gguf"], {})).toMatchObject({ exitCode: 0 });
+  const { out: expected } = await blackmamba([...GREEDY, join(root, "packages/storyteller/model")], {});
+  expect((await run([...GREEDY, target], {})).out).toBe(expected);
+});
+
 test("info fetches no more than it shows", async () => {
   const { run } = await publish();
   expect((await run(["info", "--model", "owner/story"], {})).exitCode).toBe(0);

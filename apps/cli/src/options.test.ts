@@ -111,7 +111,9 @@ test("--quantize takes two types, and none", () => {
 test("--model takes a folder, and is not satisfied with the option that follows it", () => {
   expect(parseModelFolder("./-model")).toBe("./-model");
   for (const text of ["", "--json"]) {
-    expect(() => parseModelFolder(text)).toThrow(`--model: expected a folder, found ${JSON.stringify(text)}`);
+    expect(() => parseModelFolder(text)).toThrow(
+      `--model: expected a folder, an address or a name on a hub, found ${JSON.stringify(text)}`,
+    );
   }
 });
 

@@ -100,7 +100,7 @@ export function quantizedType(quantize: Quantize): QuantizedDType | undefined {
 }
 
 export function parseSource(text: string): string {
-  return path("source", text, "a model's folder or its weights' file");
+  return path("source", text, "a model's folder, its weights' file, an address or a name on a hub");
 }
 
 /** Types of elements that are not quantised. */

@@ -121,7 +121,7 @@ Examples:
     .description("write a model's weights as safetensors or GGUF, smaller if asked for, into a folder of its own")
     .argument(
       "<source>",
-      "folder with config.json and the weights, or the weights' file beside config.json",
+      "folder with config.json and the weights, the weights' file beside config.json, an address, or a name on a hub",
       parseSource,
     )
     .argument(

@@ -520,7 +520,7 @@ describe("wrong use: one line, exit code 2, and nothing is loaded", () => {
     [["convert", "a"], "missing required argument 'folder'; see blackmamba convert --help"],
     [
       ["convert", "", "b"],
-      `source: expected a model's folder or its weights' file, found ""; see blackmamba convert --help`,
+      `source: expected a model's folder, its weights' file, an address or a name on a hub, found ""; see blackmamba convert --help`,
     ],
     [["convert", "a", ""], 'folder: expected the folder to write to, found ""; see blackmamba convert --help'],
     [

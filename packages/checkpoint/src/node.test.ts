@@ -39,6 +39,18 @@ describe("openFile", () => {
     await source.close?.();
   });
 
+  it("reads into memory that it is given, if that is large enough", async () => {
+    const path = join(folder, "bytes");
+    await writeFile(path, Uint8Array.of(1, 2, 3, 4));
+    const source = await openFile(path);
+    const into = new Uint8Array(3);
+    const read = await source.read(1, 2, { into });
+    expect([read.buffer === into.buffer, [...read], [...into]]).toEqual([true, [2, 3], [2, 3, 0]]);
+    const more = await source.read(0, 4, { into });
+    expect([more.buffer === into.buffer, [...more], [...into]]).toEqual([false, [1, 2, 3, 4], [2, 3, 0]]);
+    await source.close?.();
+  });
+
   it("says so when there is no such file, or it is none", async () => {
     const missing = await codedError(openFile(join(folder, "missing.bin")));
     expect(missing.code).toBe("ERR_CHECKPOINT_SOURCE_READ");

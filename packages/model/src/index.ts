@@ -41,7 +41,7 @@ export type { GeneratedToken } from "./generate/text.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";
 export type { ParameterCount } from "./parameters.ts";
 export type { ForwardProfile, ProfileOptions } from "./profile.ts";
-export type { FetchOptions } from "./source/locate.ts";
+export { type FetchOptions, openModelFolder } from "./source/locate.ts";
 export type { ModelParts, ModelSource } from "./source/open-model.ts";
 export type { LayerTrace, RouteTrace, Trace } from "./trace.ts";
 export type { LoadProgress } from "./weights/load-weights.ts";

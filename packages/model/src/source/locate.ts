@@ -44,6 +44,16 @@ export async function locate(source: string, options: FetchOptions = {}): Promis
   }
 }
 
+/**
+ * Opens the folder of a model, for its other files.
+ *
+ * @param source - as `BlackMamba.load` takes it: a path, an address, or a name on a hub; of a file, the folder that it is in
+ * @throws ModelFileError, CheckpointError
+ */
+export async function openModelFolder(source: string, options: FetchOptions = {}): Promise<FileFolder> {
+  return (await locate(source, options)).folder;
+}
+
 /** A folder on a server, or a file in one. */
 export async function locateUrl(url: string, options: UrlOptions): Promise<Located> {
   const { openUrlFolder } = await import("@blackmamba/hub");
