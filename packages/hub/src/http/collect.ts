@@ -1,6 +1,6 @@
 /** Pieces of bytes as one array. */
 
-/** The first `byteLength` bytes of the pieces, of which there have to be so many. What follows is not asked for. */
+/** The first `byteLength` bytes of the pieces, or all where there are fewer. What follows is not asked for. */
 export async function collect(pieces: AsyncIterable<Uint8Array>, byteLength: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(byteLength);
   let done = 0;
@@ -11,5 +11,5 @@ export async function collect(pieces: AsyncIterable<Uint8Array>, byteLength: num
     done += part.byteLength;
     if (done === byteLength) break;
   }
-  return bytes;
+  return bytes.subarray(0, done);
 }
