@@ -1,6 +1,6 @@
 /** The parts of a file, in a folder that is only thought of; what a real one does is in `hub/hub-folder.test.ts`. */
 import { countingBytes, expectBytes } from "@blackmamba/testing";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { openBrowserPartialFile, PART_BYTE_LENGTH, wholeFile } from "./browser-partial-file.ts";
 
 /** A folder whose files are written at once. */
@@ -25,8 +25,19 @@ describe("openBrowserPartialFile", () => {
     const bytes = countingBytes(2 * PART_BYTE_LENGTH + 1000);
     const file = await openBrowserPartialFile("file.bin", thoughtFolder(), () => {});
     await file.append(bytes.subarray(0, PART_BYTE_LENGTH + 1000));
+    let isFull: (() => void) | undefined;
+    const full = new Promise<void>((resolve) => {
+      isFull = resolve;
+    });
+    const { arrayBuffer } = Blob.prototype;
+    const slowly = vi.spyOn(Blob.prototype, "arrayBuffer").mockImplementation(async function (this: Blob) {
+      await full;
+      return arrayBuffer.call(this);
+    });
+    onTestFinished(() => slowly.mockRestore());
     const reading = file.read(PART_BYTE_LENGTH - 100, 200);
     await file.append(bytes.subarray(PART_BYTE_LENGTH + 1000));
+    isFull?.();
     expectBytes(await reading, bytes.slice(PART_BYTE_LENGTH - 100, PART_BYTE_LENGTH + 100));
   });
 
