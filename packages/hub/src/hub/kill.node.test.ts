@@ -10,11 +10,11 @@ import { openCache } from "../open-cache.ts";
 import { bundleFetchProgram, type FetchProgram } from "../testing/fetch-processes.node.ts";
 
 const MODEL = "owner/model";
-const weights = countingBytes(6_000_001);
+const weights = countingBytes(2_000_001);
 const sha256 = createHash("sha256").update(weights).digest("hex");
 
 const KILLS = 100;
-/** Most of the time is spent in starting processes and in waiting. */
+/** While one starts, others wait for their bytes. */
 const CACHES_AT_ONCE = 5;
 
 let program: FetchProgram;
@@ -29,7 +29,7 @@ beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "hub-"));
   const hub = createFakeHub({ models: { [MODEL]: { "config.json": new Uint8Array(10), "weights.bin": weights } } });
   // Slowly, so that a process dies in the middle and not behind full buffers.
-  server = await serve({ answer: hub.answer, faultOf: () => ({ delayMs: 4 }) });
+  server = await serve({ answer: hub.answer, faultOf: () => ({ delayMs: 10 }) });
 });
 afterEach(async () => {
   await server.close();
@@ -82,8 +82,8 @@ it("gives the right bytes whenever processes are killed, and fetches hardly any 
   );
   const wholes = finished.reduce((sum, count) => sum + count, 0);
   console.info(`killed ${KILLS}, finished ${wholes}, sent ${server.sentBytes}`);
-  // A killed process loses what lay in the sockets; a megabyte is ample.
-  expect(server.sentBytes).toBeLessThan(wholes * 6_100_000 + KILLS * 1_000_000);
+  // A killed process loses what lay in the sockets: a few pieces. Without what was kept it would be a megabyte.
+  expect(server.sentBytes).toBeLessThan(wholes * 2_000_100 + KILLS * 250_000);
 });
 
 it("lets several processes fetch the same model at once", async () => {
