@@ -26,6 +26,7 @@ export * from "./errors.ts";
 export { type GgufCheckpoint, openGguf } from "./gguf/gguf-checkpoint.ts";
 export { EncodedGgufValue, type GgufArray, type GgufScalar, type GgufValue } from "./gguf/gguf-values.ts";
 export { type WriteGgufOptions, writeGguf } from "./gguf/write-gguf.ts";
+export { type JsonSize, jsonSize } from "./json-size.ts";
 export { openCheckpoint } from "./open-checkpoint.ts";
 export type { QuantizedBlocks } from "./quantize/blocks.ts";
 export { dequantizeQ4_0, quantizeQ4_0 } from "./quantize/q4-0.ts";

@@ -9,9 +9,22 @@ export class HttpStatusError extends CheckpointError {
   /** As the server sent it, such as 404. */
   readonly status: number;
 
-  constructor(source: string, status: number, cure: string) {
-    super("ERR_HTTP_STATUS", source, `the server answers with status ${status}; ${cure}`);
+  constructor(source: string, status: number) {
+    super("ERR_HTTP_STATUS", source, `the server answers with status ${status}; ${cureOf(status)}`);
     this.status = status;
+  }
+}
+
+function cureOf(status: number): string {
+  if (status === 401 || status === 403) return "it wants an access token, or another one";
+  if (status === 404 || status === 410) return "check the address";
+  return "try again later, or ask who runs it";
+}
+
+/** An address is none that can be fetched. */
+export class AddressError extends CheckpointError {
+  constructor(address: string) {
+    super("ERR_HTTP_ADDRESS", address, 'an address that begins with "https://" or "http://" expected; mend it');
   }
 }
 
@@ -21,7 +34,12 @@ export class ConnectionError extends CheckpointError {
   readonly reason: string;
 
   constructor(source: string, reason: string, options?: ErrorOptions) {
-    super("ERR_HTTP_CONNECTION", source, `${reason}; is the network up? What was fetched is kept: try again`, options);
+    super(
+      "ERR_HTTP_CONNECTION",
+      source,
+      `${reason}; is the network up? Try again; a download goes on where it ended`,
+      options,
+    );
     this.reason = reason;
   }
 }

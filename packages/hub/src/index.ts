@@ -7,6 +7,7 @@ export type { FetchProgress } from "./download/download.ts";
 export type { FileHash } from "./download/hash.ts";
 export type { PartialFile } from "./download/partial-file.ts";
 export {
+  AddressError,
   CacheError,
   ChangedFileError,
   ConnectionError,

@@ -10,6 +10,13 @@ export class ModelFileError extends CodedError {
   }
 }
 
+/** One of a model's files is larger than any such file is, so that it was not read. */
+export class ModelFileLimitError extends CodedError {
+  constructor(message: string) {
+    super("ERR_MODEL_FILE_LIMIT", message);
+  }
+}
+
 /** `config.json` has a missing, wrong or contradictory value. */
 export class ModelConfigError extends CodedError {
   constructor(message: string, options?: ErrorOptions) {

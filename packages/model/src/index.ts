@@ -27,6 +27,7 @@ export { describeModel, type LayerDescription, type ModelDescription } from "./d
 export {
   ModelConfigError,
   ModelFileError,
+  ModelFileLimitError,
   ModelWeightsError,
   NoTokenizerError,
   NumericError,

@@ -9,6 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 export interface Fault {
   /** The connection breaks after so many bytes of the body. */
   readonly breakAfter?: number | undefined;
+  /** Nothing comes any longer after so many bytes of the body; the connection stays. */
+  readonly stallAfter?: number | undefined;
   /** Answers with this status in place of what was asked for. */
   readonly status?: number | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
@@ -29,6 +31,8 @@ export interface RunningServer {
   readonly url: string;
   /** Bytes of bodies that were given to sockets. */
   readonly sentBytes: number;
+  /** Sockets that were opened to it. */
+  readonly connections: number;
   close(): Promise<void>;
 }
 
@@ -36,7 +40,7 @@ const PIECE_BYTE_LENGTH = 64 * 1024;
 
 /** Serves on a free port of this machine. */
 export async function serve({ answer, faultOf }: ServeOptions): Promise<RunningServer> {
-  let sentBytes = 0;
+  let [sentBytes, connections] = [0, 0];
   const respond = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const request = new Request(`http://${incoming.headers.host}${incoming.url}`, {
       method: incoming.method ?? "GET",
@@ -50,24 +54,29 @@ export async function serve({ answer, faultOf }: ServeOptions): Promise<RunningS
     const response = await answer(request);
     outgoing.writeHead(response.status, { ...Object.fromEntries(response.headers), ...fault.headers });
     const bytes = new Uint8Array(await response.arrayBuffer());
-    const end = Math.min(bytes.byteLength, fault.breakAfter ?? Number.POSITIVE_INFINITY);
+    const end = Math.min(bytes.byteLength, fault.breakAfter ?? fault.stallAfter ?? Number.POSITIVE_INFINITY);
     for (let at = 0; at < end && !outgoing.destroyed; at += PIECE_BYTE_LENGTH) {
       if (fault.delayMs) await sleep(fault.delayMs);
       const piece = bytes.subarray(at, Math.min(end, at + PIECE_BYTE_LENGTH));
       await new Promise((resolve) => outgoing.write(piece, resolve));
       sentBytes += piece.byteLength;
     }
-    if (end < bytes.byteLength) outgoing.destroy();
+    if (fault.stallAfter !== undefined) outgoing.flushHeaders();
+    else if (end < bytes.byteLength) outgoing.destroy();
     else outgoing.end();
   };
   const server = createServer((incoming, outgoing) => {
     respond(incoming, outgoing).catch(() => outgoing.destroy());
   });
+  server.on("connection", () => void connections++);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     get sentBytes() {
       return sentBytes;
+    },
+    get connections() {
+      return connections;
     },
     async close() {
       server.closeAllConnections();

@@ -5,7 +5,7 @@
 
 import { type ByteSource, isCount, type ReadOptions } from "../byte-source.ts";
 import { EmptyFileError, LimitError, SafetensorsHeaderError, TruncatedError } from "../errors.ts";
-import { jsonSize } from "./json-size.ts";
+import { jsonSize } from "../json-size.ts";
 
 /** A tensor as the header has it. */
 export interface SafetensorsEntry {

@@ -13,12 +13,16 @@ import { folderNameOf, modelOf } from "./hub-folder-name.ts";
 const ROOT = "blackmamba-hub";
 const VERIFY_BYTE_LENGTH = 8 * 1024 * 1024;
 
-/** The cache of this origin; `undefined` where the browser keeps no files, as in some private windows. */
+/**
+ * The cache of this origin; `undefined` where the browser keeps no files, as in some private windows, or lets them be written in
+ * workers only.
+ */
 export async function createBrowserCache(root: string = ROOT): Promise<FileCache | undefined> {
-  const top = await globalThis.navigator?.storage?.getDirectory?.().then(
-    (directory) => directory.getDirectoryHandle(root, { create: true }),
-    () => undefined,
-  );
+  if (!globalThis.FileSystemFileHandle?.prototype.createWritable) return undefined;
+  const top = await navigator.storage
+    ?.getDirectory?.()
+    .then((directory) => directory.getDirectoryHandle(root, { create: true }))
+    .catch(() => undefined);
   return top && cacheIn(top);
 }
 

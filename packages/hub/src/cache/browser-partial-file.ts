@@ -74,6 +74,8 @@ class BrowserPartialFile implements PartialFile {
 
   async read(byteOffset: number, byteLength: number): Promise<Uint8Array> {
     const written = this.#parts.reduce((sum, { size }) => sum + size, 0);
+    // While the parts are read, it may become full and another take its place.
+    const last = this.#last;
     const bytes = new Uint8Array(byteLength);
     const fromParts = Math.max(0, Math.min(byteLength, written - byteOffset));
     if (fromParts > 0) {
@@ -81,7 +83,7 @@ class BrowserPartialFile implements PartialFile {
       bytes.set(new Uint8Array(await this.#attempt("read", blob.arrayBuffer())));
     }
     const start = byteOffset + fromParts - written;
-    bytes.set(this.#last.subarray(start, start + byteLength - fromParts), fromParts);
+    bytes.set(last.subarray(start, start + byteLength - fromParts), fromParts);
     return bytes;
   }
 

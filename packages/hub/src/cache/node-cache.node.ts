@@ -2,29 +2,18 @@
  * The standard hub cache in Node: `blobs/<hash>`, `snapshots/<commit>/<path>` as links to these, and `refs/<revision>` with a commit,
  * as `huggingface_hub` has them.
  */
-import { randomUUID } from "node:crypto";
-import {
-  copyFile,
-  link,
-  mkdir,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-  symlink,
-  writeFile,
-} from "node:fs/promises";
-import { dirname, join, relative, sep } from "node:path";
-
+import { mkdir, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
 import { openFile } from "@blackmamba/checkpoint/node";
 import type { FileHash } from "../download/hash.ts";
 import { createHasher } from "../host/hasher.node.ts";
+import { cacheError } from "./cache-error.node.ts";
 import type { CachedModel, CheckedFile, FileCache, VerifyOptions } from "./file-cache.ts";
 import type { HubFile, HubListing } from "./hub-file.ts";
 import { folderNameOf, modelOf } from "./hub-folder-name.ts";
-import { cacheError, isPartialName, openPartialFile, partialByteLength } from "./node-partial-file.node.ts";
+import { openPartialFile, partialByteLength } from "./node-partial-file.node.ts";
+import { isOwnedName } from "./owned-name.node.ts";
+import { placeLink, placeText } from "./place-file.node.ts";
 
 /** Fast to hash, and few to hold. */
 const VERIFY_BYTE_LENGTH = 8 * 1024 * 1024;
@@ -41,11 +30,17 @@ export function createNodeCache(root: string): FileCache {
       if ((await byteLengthOf(at)) === file.byteLength) return openFile(at);
       // Another revision may have the same file.
       if ((await byteLengthOf(blob)) !== file.byteLength) return undefined;
-      await linkTo(blob, at);
-      return openFile(at);
+      // Where nothing may be written, the blob can be read all the same.
+      return placeLink(folderOf(file.model), blob, at).then(
+        () => openFile(at),
+        () => openFile(blob),
+      );
     },
 
-    begin: (file) => openPartialFile(blobOf(file), file.byteLength, () => linkTo(blobOf(file), linkOf(file))),
+    begin(file) {
+      const onFinish = () => placeLink(folderOf(file.model), blobOf(file), linkOf(file));
+      return openPartialFile(blobOf(file), { byteLength: file.byteLength, onFinish });
+    },
 
     async recall(model, revision) {
       const folder = folderOf(model);
@@ -66,8 +61,17 @@ export function createNodeCache(root: string): FileCache {
       return files.length > 0 ? { commit, files } : undefined;
     },
 
-    remember: (model, revision, { commit }: HubListing) =>
-      isCommit(revision) ? Promise.resolve() : writeWhole(join(folderOf(model), "refs", revision), commit),
+    async remember(model, revision, { commit }: HubListing) {
+      if (isCommit(revision)) return;
+      const at = join(folderOf(model), "refs", revision);
+      if ((await readFile(at, "utf8").catch(() => "")) === commit) return;
+      // Python's tools take a revision without a folder for damage.
+      const snapshot = join(folderOf(model), "snapshots", commit);
+      await mkdir(snapshot, { recursive: true }).catch((cause) => {
+        throw cacheError(snapshot, "created", cause);
+      });
+      await placeText(folderOf(model), at, commit);
+    },
 
     async list() {
       const found: CachedModel[] = [];
@@ -95,7 +99,8 @@ async function describe(name: string, path: string): Promise<CachedModel> {
   const blobs = join(path, "blobs");
   let byteLength = 0;
   for (const blob of await readdir(blobs).catch(() => [])) {
-    if (!isPartialName(blob)) byteLength += (await byteLengthOf(join(blobs, blob))) ?? 0;
+    // Python's unfinished files are its own.
+    if (!isOwnedName(blob) && !blob.endsWith(".incomplete")) byteLength += (await byteLengthOf(join(blobs, blob))) ?? 0;
   }
   const refs = await filesWithin(join(path, "refs"));
   const commits = await readdir(join(path, "snapshots")).catch(() => []);
@@ -105,9 +110,7 @@ async function describe(name: string, path: string): Promise<CachedModel> {
 
 async function verifyBlobs(folder: string, { signal, onProgress }: VerifyOptions = {}): Promise<CheckedFile[]> {
   const blobs = join(folder, "blobs");
-  const names = (await readdir(blobs).catch(() => [])).filter(
-    (name) => hashOfBlob(name).hex !== "" && !isPartialName(name),
-  );
+  const names = (await readdir(blobs).catch(() => [])).filter((name) => hashOfBlob(name).hex !== "");
   const paths = await pathsByBlob(folder);
   const sizes = await Promise.all(names.map(async (name) => (await byteLengthOf(join(blobs, name))) ?? 0));
   const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
@@ -170,31 +173,4 @@ async function filesWithin(folder: string): Promise<string[]> {
     .filter((entry) => !entry.isDirectory())
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
     .sort();
-}
-
-/** A link to the blob, or where the system allows none, another name for it or a copy. */
-async function linkTo(blob: string, at: string): Promise<void> {
-  const temporary = `${at}.${randomUUID()}`;
-  try {
-    await mkdir(dirname(at), { recursive: true });
-    await symlink(relative(dirname(at), blob), temporary)
-      .catch(() => link(blob, temporary))
-      .catch(() => copyFile(blob, temporary));
-    await rename(temporary, at);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw cacheError(at, "linked", cause);
-  }
-}
-
-async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID()}`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw cacheError(path, "written", cause);
-  }
 }

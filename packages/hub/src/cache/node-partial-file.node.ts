@@ -1,44 +1,34 @@
 /**
- * A download that gathers in a file beside the cache's finished ones. Its name says who is at it, so that two processes never write to
- * one file, and that what a dead one left is taken up by the next.
+ * A download that gathers in a file beside the cache's finished ones; what a dead process left of it is gone on with.
  */
 import { Buffer } from "node:buffer";
-import { randomUUID } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
-import { hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { PartialFile } from "../download/partial-file.ts";
 import { CacheError } from "../errors.ts";
+import { cacheError } from "./cache-error.node.ts";
+import { abandonedFiles, isOwnedName, leftName, ownedName } from "./owned-name.node.ts";
+import { moveTo } from "./place-file.node.ts";
 
-/** A process on another machine, or in another container, cannot be asked whether it lives: so long without a byte, and it does not. */
-const ABANDONED_MS = 60 * 60 * 1000;
+/** What becomes of a partial file. */
+export interface PartialFileOptions {
+  /** Of the whole. */
+  readonly byteLength: number;
+  /** Called once the file has its name. */
+  readonly onFinish?: (() => Promise<void>) | undefined;
+}
 
-/** In place of a process: the download ended before the file was whole. */
-const NOBODY = "0";
-
-/** `<file>.<machine>.<process>.<random>.partial`. */
-const PARTIAL_NAME = /^(?<file>.+)\.(?<machine>[^.]+)\.(?<pid>\d+)\.[0-9a-f-]{36}\.partial$/;
-
-const machine = hostname().replace(/[^\w-]/g, "_") || "machine";
-
-/**
- * Begins the file at `path`, or goes on with the most that a process which ended has left of it.
- *
- * @param byteLength - of the whole
- * @param onFinish - called once the file has its name
- */
-export async function openPartialFile(
-  path: string,
-  byteLength: number,
-  onFinish: () => Promise<void>,
-): Promise<PartialFile> {
-  const own = `${path}.${machine}.${process.pid}.${randomUUID()}.partial`;
+/** Begins the file at `path`, or goes on with the most that a process which ended has left of it. */
+export async function openPartialFile(path: string, options: PartialFileOptions): Promise<PartialFile> {
+  const own = ownedName(path);
+  let handle: FileHandle | undefined;
   try {
     await mkdir(dirname(path), { recursive: true });
-    await takeOver(path, byteLength, own);
-    const handle = await open(own, "a+");
-    return new NodePartialFile(handle, own, path, (await handle.stat()).size, onFinish);
+    await takeOver(path, options.byteLength, own);
+    handle = await open(own, "a+");
+    return new NodePartialFile(handle, own, path, (await handle.stat()).size, options.onFinish);
   } catch (cause) {
+    await handle?.close();
     throw cacheError(path, "begun", cause);
   }
 }
@@ -47,53 +37,22 @@ export async function openPartialFile(
 export async function partialByteLength(folder: string): Promise<number> {
   let sum = 0;
   for (const name of await readdir(folder).catch(() => [])) {
-    if (PARTIAL_NAME.test(name))
-      sum += await stat(join(folder, name)).then(
-        ({ size }) => size,
-        () => 0,
-      );
+    if (isOwnedName(name)) sum += (await stat(join(folder, name)).catch(() => undefined))?.size ?? 0;
   }
   return sum;
 }
 
-/** Whether a file in the folder is a partial one. */
-export function isPartialName(name: string): boolean {
-  return PARTIAL_NAME.test(name);
-}
-
-/** Gives the largest file that a dead process left our own name, and deletes the others. */
+/** Gives the largest file that was left our own name, and deletes the others. */
 async function takeOver(path: string, byteLength: number, own: string): Promise<void> {
-  const folder = dirname(path);
-  const left: { readonly at: string; readonly size: number }[] = [];
-  for (const name of await readdir(folder)) {
-    const match = PARTIAL_NAME.exec(name);
-    if (match?.groups?.["file"] !== basename(path)) continue;
-    const at = join(folder, name);
-    const found = await stat(at).catch(() => undefined);
-    if (found && isAbandoned(match.groups, found.mtimeMs)) left.push({ at, size: found.size });
-  }
-  left.sort((a, b) => b.size - a.size);
   let isTaken = false;
-  for (const { at, size } of left) {
-    if (isTaken || size > byteLength) await rm(at, { force: true });
+  for (const left of await abandonedFiles(dirname(path), basename(path))) {
+    if (isTaken || left.byteLength > byteLength) await rm(left.path, { force: true });
     // Another process may have been faster.
     else
-      isTaken = await rename(at, own).then(
+      isTaken = await rename(left.path, own).then(
         () => true,
         () => false,
       );
-  }
-}
-
-function isAbandoned(owner: Readonly<Record<string, string>>, changedMs: number): boolean {
-  if (owner["pid"] === NOBODY) return true;
-  if (owner["machine"] !== machine) return Date.now() - changedMs > ABANDONED_MS;
-  try {
-    process.kill(Number(owner["pid"]), 0);
-    return false;
-  } catch (error) {
-    // Any other refusal is of a process that lives, and is not ours.
-    return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
 }
 
@@ -102,10 +61,16 @@ class NodePartialFile implements PartialFile {
   readonly #handle: FileHandle;
   readonly #own: string;
   readonly #path: string;
-  readonly #onFinish: () => Promise<void>;
+  readonly #onFinish: (() => Promise<void>) | undefined;
   #isClosed = false;
 
-  constructor(handle: FileHandle, own: string, path: string, byteLength: number, onFinish: () => Promise<void>) {
+  constructor(
+    handle: FileHandle,
+    own: string,
+    path: string,
+    byteLength: number,
+    onFinish: (() => Promise<void>) | undefined,
+  ) {
     this.#handle = handle;
     this.#own = own;
     this.#path = path;
@@ -144,8 +109,19 @@ class NodePartialFile implements PartialFile {
     try {
       // On the disk before it takes the name, or a power cut could leave the name with no bytes.
       await this.#handle.sync();
-      await rename(this.#own, this.#path);
-      await this.#onFinish();
+      // What was hashed is what was written here: nobody else may have, such as a process that slept and was thought dead.
+      const { size } = await this.#handle.stat();
+      if (size !== this.byteLength) {
+        await this.discard();
+        const found = `${this.byteLength} bytes expected, ${size} found`;
+        throw new CacheError(this.#path, `another process wrote to it, too: ${found}; it is deleted, load it again`);
+      }
+      await moveTo(this.#own, this.#path);
+      // What others that ended had of it is of no use any longer.
+      for (const { path } of await abandonedFiles(dirname(this.#path), basename(this.#path))) {
+        await rm(path, { force: true });
+      }
+      await this.#onFinish?.();
     } catch (cause) {
       throw cacheError(this.#path, "finished", cause);
     }
@@ -162,17 +138,6 @@ class NodePartialFile implements PartialFile {
     await this.#handle.close();
     // Nobody's from now on: the next download, also of this process, goes on with it. If it has its name or is deleted, it is not there.
     if (this.byteLength === 0) await rm(this.#own, { force: true });
-    else await rename(this.#own, this.#own.replace(`.${process.pid}.`, `.${NOBODY}.`)).catch(() => {});
+    else await rename(this.#own, leftName(this.#path)).catch(() => {});
   }
-}
-
-/** What the file system said, with what helps. */
-export function cacheError(path: string, what: string, cause: unknown): CacheError {
-  if (cause instanceof CacheError) return cause;
-  const { code, message } = cause as NodeJS.ErrnoException;
-  const cure =
-    code === "ENOSPC" || code === "EDQUOT"
-      ? "the disk is full: free some space, or set HF_HUB_CACHE to a folder on another disk; what was fetched is kept"
-      : "set HF_HUB_CACHE to a folder that may be written";
-  return new CacheError(path, `could not be ${what} (${code ?? message}); ${cure}`, { cause });
 }

@@ -10,7 +10,7 @@ import type { RemoteFile } from "../http/remote-file.ts";
 import type { Hasher } from "./hash.ts";
 import { type Island, Islands } from "./islands.ts";
 import type { PartialFile } from "./partial-file.ts";
-import { readAhead } from "./read-ahead.ts";
+import { type ReadAhead, readAhead } from "./read-ahead.ts";
 import { Waiters } from "./waiters.ts";
 
 /** Long enough for a connection to reach its speed, and few enough bytes to hold in memory or to lose when the process dies. */
@@ -36,7 +36,8 @@ export interface FetchProgress {
 /** What a download is made of. */
 export interface DownloadOptions {
   readonly file: RemoteFile & { readonly byteLength: number };
-  readonly partial: PartialFile;
+  /** Begins the file that it gathers in, or goes on with one; not before something is to be kept. */
+  readonly begin: (signal: AbortSignal) => Promise<PartialFile>;
   /** Takes all bytes, and throws at the end unless they are what was published. */
   readonly check: Pick<Hasher, "update"> & { verify(): void };
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
@@ -50,6 +51,7 @@ export class Download implements ByteSource {
   readonly #abort = new AbortController();
   readonly #islands = new Islands();
   readonly #waiters = new Waiters();
+  #partial: PartialFile | undefined;
   #done: Promise<void> | undefined;
   #failure: unknown;
   /** Up to here, bytes are in the file and in the hash. */
@@ -67,15 +69,15 @@ export class Download implements ByteSource {
   async read(byteOffset: number, byteLength: number, { signal }: ReadOptions = {}): Promise<Uint8Array> {
     checkRange(this.name, this.byteLength, byteOffset, byteLength);
     signal?.throwIfAborted();
+    this.#abort.signal.throwIfAborted();
+    if (byteLength === 0) return new Uint8Array();
     const end = byteOffset + byteLength;
-    const island = this.#islands.find(byteOffset, end);
-    if (island) return island;
-    const { partial } = this.#options;
-    if (end > partial.byteLength && this.#isFarAhead(byteOffset, byteLength)) {
-      return this.#fetchIsland(byteOffset, byteLength, signal);
+    if (end > this.#available) {
+      const alone = this.#islands.find(byteOffset, end) ?? (await this.#fetchIsland(byteOffset, byteLength, signal));
+      if (alone) return alone;
+      if (end > this.#available) await this.#waiters.wait(end, this.#start(), signal);
     }
-    if (end > partial.byteLength) await this.#waiters.wait(end, this.#start(), signal);
-    const bytes = await partial.read(byteOffset, byteLength).catch((error: unknown) => {
+    const bytes = await (this.#partial as PartialFile).read(byteOffset, byteLength).catch((error: unknown) => {
       // What was wrong is deleted, and that it was wrong is what matters.
       throw this.#failure ?? error;
     });
@@ -86,6 +88,7 @@ export class Download implements ByteSource {
   /** Fetches what is missing. Resolves when all of the file is there, is what was published, and is in the cache. */
   async complete({ signal }: ReadOptions = {}): Promise<void> {
     signal?.throwIfAborted();
+    this.#abort.signal.throwIfAborted();
     await this.#waiters.wait(Number.POSITIVE_INFINITY, this.#start(), signal);
   }
 
@@ -93,7 +96,12 @@ export class Download implements ByteSource {
   async close(): Promise<void> {
     this.#abort.abort(new DOMException(`${this.name} was closed`, "AbortError"));
     await this.#done?.catch(() => {});
-    await this.#options.partial.close();
+    await this.#partial?.close();
+  }
+
+  /** Bytes from the first on that can be read. */
+  get #available(): number {
+    return this.#partial?.byteLength ?? 0;
   }
 
   /** Whether the front, or what is on its way to it, would not be there soon. */
@@ -102,12 +110,18 @@ export class Download implements ByteSource {
     return !this.#done || byteOffset > this.#front + RANGES_AT_ONCE * RANGE_BYTE_LENGTH;
   }
 
-  /** Fetches a small range by itself. */
-  async #fetchIsland(byteOffset: number, byteLength: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  /** Fetches a small range far ahead by itself, if the server gives such. */
+  async #fetchIsland(
+    byteOffset: number,
+    byteLength: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array | undefined> {
+    if (!this.#isFarAhead(byteOffset, byteLength)) return undefined;
     const { start, end } = this.#islands.around(byteOffset, byteOffset + byteLength, this.byteLength);
     const both = signal ? AbortSignal.any([signal, this.#abort.signal]) : this.#abort.signal;
     const { file } = this.#options;
-    const bytes = await collect(fetchRange(file, start, end, { signal: both }), end - start);
+    const bytes = await collect(fetchRange(file, start, end, { signal: both, isPartOnly: true }), end - start);
+    if (bytes.byteLength < end - start) return undefined;
     this.#islands.add({ start, bytes });
     return bytes.slice(byteOffset - start, byteOffset - start + byteLength);
   }
@@ -124,22 +138,27 @@ export class Download implements ByteSource {
   }
 
   async #run(): Promise<void> {
-    const { partial, check } = this.#options;
-    await this.#takeUp();
-    await this.#fetchRest();
+    const { begin, check } = this.#options;
+    const partial = await begin(this.#abort.signal);
+    this.#partial = partial;
+    this.#abort.signal.throwIfAborted();
+    this.#waiters.reach(partial.byteLength);
+    await this.#takeUp(partial);
+    await this.#fetchRest(partial);
     try {
       check.verify();
     } catch (error) {
       this.#failure = error;
-      await partial.discard();
+      // That it is wrong matters more than that it is still there.
+      await partial.discard().catch(() => {});
       throw error;
     }
     await partial.finish();
   }
 
   /** What an earlier attempt left counts, if the hash agrees at the end. */
-  async #takeUp(): Promise<void> {
-    const { partial, check } = this.#options;
+  async #takeUp(partial: PartialFile): Promise<void> {
+    const { check } = this.#options;
     while (this.#front < partial.byteLength) {
       this.#abort.signal.throwIfAborted();
       const byteLength = Math.min(RANGE_BYTE_LENGTH, partial.byteLength - this.#front);
@@ -150,8 +169,8 @@ export class Download implements ByteSource {
     this.#startedMs = performance.now();
   }
 
-  async #fetchRest(): Promise<void> {
-    const { partial, check, file } = this.#options;
+  async #fetchRest(partial: PartialFile): Promise<void> {
+    const { file } = this.#options;
     const ranges: Range[] = [];
     let next = this.#front;
     const askForMore = () => {
@@ -163,32 +182,50 @@ export class Download implements ByteSource {
         next = range.end;
       }
     };
-    while (this.#front < this.byteLength) {
-      askForMore();
-      const range = ranges.shift() as Range;
-      for await (const piece of range.pieces) {
-        if (file.hasRanges) askForMore();
-        await partial.append(piece);
-        check.update(piece);
-        this.#advance(piece.byteLength);
+    let range: Range | undefined;
+    try {
+      while (this.#front < this.byteLength) {
+        askForMore();
+        range = ranges.shift() as Range;
+        for await (const piece of range.pieces) {
+          if (file.hasRanges) askForMore();
+          // A server that has no ranges, or none now and then, gives what the next one gives, too.
+          const room = (ranges[0]?.start ?? this.byteLength) - this.#front;
+          if (room <= 0) break;
+          await this.#keep(partial, piece.subarray(0, room));
+        }
+        range.cancel();
+        if (this.#front < range.end) {
+          const found = `${this.byteLength} bytes expected, the server gave those up to ${this.#front}; load it again`;
+          throw new ResponseError(this.name, found);
+        }
       }
-      if (this.#front < range.end)
-        throw new ResponseError(this.name, `the server gave too little, up to byte ${this.#front}`);
+    } finally {
+      for (const each of [range, ...ranges]) each?.cancel();
     }
+  }
+
+  async #keep(partial: PartialFile, bytes: Uint8Array): Promise<void> {
+    await partial.append(bytes);
+    this.#options.check.update(bytes);
+    this.#advance(bytes.byteLength);
   }
 
   #rangeFrom(start: number): Range {
     const island = this.#islands.from(start);
-    if (island) return { end: start + island.byteLength, pieces: once(island) };
+    if (island) return { start, end: start + island.byteLength, pieces: once(island), cancel: () => {} };
     const end = Math.min(
       start + RANGE_BYTE_LENGTH,
       this.#islands.startAfter(start) ?? this.byteLength,
       this.byteLength,
     );
     const { file } = this.#options;
-    const pieces = fetchRange(file, start, end, { signal: this.#abort.signal });
+    const all = this.#abort.signal;
     // Without ranges all of the file comes at once, and may come faster than it can be written.
-    return { end, pieces: file.hasRanges ? readAhead(pieces) : pieces };
+    if (!file.hasRanges) return { start, end, pieces: fetchRange(file, start, end, { signal: all }), cancel: () => {} };
+    const fetchPieces = (signal: AbortSignal) =>
+      fetchRange(file, start, end, { signal: AbortSignal.any([all, signal]) });
+    return { start, end, ...readAhead(fetchPieces) };
   }
 
   #advance(byteLength: number): void {
@@ -207,9 +244,9 @@ export class Download implements ByteSource {
 }
 
 /** Bytes that are on their way. */
-interface Range {
+interface Range extends ReadAhead {
+  readonly start: number;
   readonly end: number;
-  readonly pieces: AsyncIterable<Uint8Array>;
 }
 
 async function* once(bytes: Island["bytes"]): AsyncGenerator<Uint8Array> {

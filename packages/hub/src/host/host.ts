@@ -1,7 +1,7 @@
 /** What differs between Node and a browser. Chosen by the `#host` entry of package.json. */
 import type { FileCache } from "../cache/file-cache.ts";
 import type { FileHash, Hasher } from "../download/hash.ts";
-import type { PartialFile } from "../download/partial-file.ts";
+import type { TemporaryFile } from "./temporary-file.ts";
 
 /** Where a hub is, and what it lets us see. */
 export interface HubSettings {
@@ -20,5 +20,5 @@ export interface Host {
   openCache(folder?: string): Promise<FileCache | undefined>;
   createHasher(algorithm: FileHash["algorithm"], byteLength: number): Hasher;
   /** A file that nobody finds again. */
-  temporaryFile(): Promise<PartialFile>;
+  temporaryFile(): Promise<TemporaryFile>;
 }

@@ -1,4 +1,4 @@
-import { fileResponse } from "@blackmamba/testing";
+import { expectBytes, fileResponse } from "@blackmamba/testing";
 import { type Fault, type RunningServer, serve } from "@blackmamba/testing/node";
 import { afterEach, describe, expect, it } from "vitest";
 import { collect } from "./collect.ts";
@@ -87,6 +87,71 @@ describe("fetchRange", () => {
     expect(error.status).toBe(status);
   });
 
+  it("goes on over another connection when one has fallen silent", async () => {
+    let requests = 0;
+    const url = await start({ faultOf: () => (requests++ < 2 ? { stallAfter: 5000 } : undefined) });
+    const file = { ...remote(url), silenceMs: 100 };
+    expect(await collect(fetchRange(file, 0, 20_000), 20_000)).toEqual(bytes.slice(0, 20_000));
+    expect(requests).toBe(3);
+    expect(server?.sentBytes).toBe(20_000);
+  });
+
+  it("gives up when nothing ever comes", async () => {
+    const url = await start({ faultOf: () => ({ stallAfter: 0 }) });
+    const file = { ...remote(url), silenceMs: 20 };
+    await expect(collect(fetchRange(file, 0, 10), 10)).rejects.toThrow(
+      "file.bin: no byte came after byte 0 in 7 attempts (nothing came for 0.02 s); is the network up?",
+    );
+  });
+
+  it("waits until the moment that a busy server names", async () => {
+    let requests = 0;
+    const past = { status: 503, headers: { "Retry-After": new Date(0).toUTCString() } };
+    const url = await start({ faultOf: () => (requests++ < 1 ? past : undefined) });
+    expect(await collect(fetchRange(remote(url), 0, 10), 10)).toEqual(bytes.slice(0, 10));
+    const future = { status: 503, headers: { "Retry-After": new Date(Date.now() + 3_600_000).toUTCString() } };
+    await server?.close();
+    const later = await start({ faultOf: () => future });
+    await expect(collect(fetchRange(remote(later), 0, 10), 10)).rejects.toThrow("to be tried again in ");
+  });
+
+  it("uses a connection again", async () => {
+    const url = await start();
+    for (let at = 0; at < 20; at++) {
+      expectBytes(await collect(fetchRange(remote(url), at, 290_000), 290_000 - at), bytes.slice(at, 290_000));
+    }
+    expect(server?.connections).toBeLessThanOrEqual(2);
+  });
+
+  it("asks for bytes that are not packed, once, and refuses those that are", async () => {
+    const seen: (string | null)[] = [];
+    const url = await start({
+      faultOf: (request) => {
+        seen.push(request.headers.get("Accept-Encoding"));
+        return { headers: { "Content-Encoding": "br" } };
+      },
+    });
+    const error = await collect(fetchRange(remote(url), 0, 10), 10).catch((reason) => reason);
+    expect(seen).toEqual(["identity"]);
+    expect(error.message).toBe(
+      "file.bin: bytes as they lie in the file expected, bytes packed with br found; have the server send it as it is",
+    );
+  });
+
+  it("takes a part whose place a browser does not show for the part that was asked for", async () => {
+    const hiding: typeof fetch = async (input, init) => {
+      const response = fileResponse(new Request(input, init), { bytes, oid: "a" }, true);
+      response.headers.delete("Content-Range");
+      return Object.defineProperty(response, "type", { value: "cors" });
+    };
+    const file = { ...remote("https://host.test/file.bin"), fetch: hiding };
+    expect(await collect(fetchRange(file, 1000, 2000), 1000)).toEqual(bytes.slice(1000, 2000));
+    const source = await openUrl("https://host.test/file.bin", { fetch: hiding });
+    expect(source.byteLength).toBe(bytes.byteLength);
+    expect(await source.read(1000, 1000)).toEqual(bytes.slice(1000, 2000));
+    await source.close?.();
+  });
+
   it("stops when it is told to", async () => {
     const url = await start({ faultOf: () => ({ delayMs: 200 }) });
     const stop = new AbortController();
@@ -111,6 +176,58 @@ describe("openUrl", () => {
     expect(source.byteLength).toBe(bytes.byteLength);
     expect(await source.read(299_990, 10)).toEqual(bytes.slice(-10));
     await source.close?.();
+  });
+
+  it("reads a file whose size the server does not tell, part by part", async () => {
+    const piecemeal = async (request: Request) => {
+      const at = Number(/^bytes=(\d+)-/.exec(request.headers.get("Range") ?? "")?.[1]);
+      if (at >= bytes.byteLength) return new Response("", { status: 416 });
+      const end = Math.min(at + 70_000, bytes.byteLength);
+      const headers = { "Content-Range": `bytes ${at}-${end - 1}/*` };
+      return new Response(bytes.slice(at, end), { status: 206, headers });
+    };
+    server = await serve({ answer: piecemeal });
+    const source = await openUrl(server.url);
+    expect(source.byteLength).toBe(bytes.byteLength);
+    expect(await source.read(0, bytes.byteLength)).toEqual(bytes);
+    await expect(source.read(bytes.byteLength, 1)).rejects.toMatchObject({ code: "ERR_CHECKPOINT_TRUNCATED" });
+    await source.close?.();
+  });
+
+  it("reads a packed file of a server that gives no ranges", async () => {
+    const packed = new Blob([bytes]).stream().pipeThrough(new CompressionStream("gzip"));
+    const body = new Uint8Array(await new Response(packed).arrayBuffer());
+    const headers = { "Content-Encoding": "gzip", "Content-Length": String(body.byteLength) };
+    server = await serve({ answer: async () => new Response(body, { headers }) });
+    const source = await openUrl(server.url);
+    expect(await source.read(0, bytes.byteLength)).toEqual(bytes);
+    expect(source.byteLength).toBe(bytes.byteLength);
+    await source.close?.();
+  });
+
+  it.each([true, false])("opens an empty file (ranges: %s)", async (hasRanges) => {
+    const source = await openUrl(await start({ hasRanges, bytesOf: () => new Uint8Array() }));
+    expect(source.byteLength).toBe(0);
+    expect(await source.read(0, 0)).toEqual(new Uint8Array());
+    await source.close?.();
+  });
+
+  it.each([
+    ["the same length", bytes.slice().reverse(), 'ETag "a" expected, "b" found'],
+    ["another length", bytes.slice(1), "300000 bytes expected, 299999 found"],
+    ["fewer bytes than were read", bytes.slice(0, 4), "it has 4 bytes, and those from 5 on were asked for"],
+  ])("refuses a file that became one of %s between two reads", async (_, other, found) => {
+    let current = bytes;
+    const source = await openUrl(await start({ bytesOf: () => current }));
+    expect(await source.read(5, 10)).toEqual(bytes.slice(5, 15));
+    current = other;
+    const error = await source.read(5, 10).catch((reason) => reason);
+    expect(error.code).toBe("ERR_HTTP_CHANGED");
+    expect(error.message).toContain(`: the file on the server has changed: ${found}; load it again`);
+  });
+
+  it.each(["file:///etc/passwd", "nothing", "https://"])("refuses %s at once", async (address) => {
+    await expect(openUrl(address)).rejects.toMatchObject({ code: "ERR_HTTP_ADDRESS" });
   });
 
   it("says so when there is no server", async () => {

@@ -3,26 +3,26 @@
  */
 import { CheckpointError } from "@blackmamba/checkpoint";
 import { ConnectionError } from "../errors.ts";
-import { type RemoteFile, requestRange, TransientStatusError } from "./remote-file.ts";
+import { reasonOf } from "./reason.ts";
+import { type RangeResponse, type RemoteFile, requestRange } from "./remote-file.ts";
+import { SILENCE_MS, silence } from "./silence.ts";
 import { sleep } from "./sleep.ts";
+import { TransientStatusError } from "./transient-status.ts";
+import { LONGEST_WAIT_MS, waitAfter } from "./wait-after.ts";
 
-/** A connection on which nothing comes for so long is as good as broken. */
-const SILENCE_MS = 30_000;
-/** So many in a row that bring no byte, and the network is down: a quarter of a minute with the waits between. */
+/** So many in a row that bring no byte, and the network is down: eight seconds of waits, where connections fail at once. */
 const MOST_FAILURES = 7;
-/** The wait before the third attempt; each is twice the one before. Before the second there is none: most breaks are over at once. */
-const FIRST_WAIT_MS = 250;
-/** A server may ask to wait for longer than this, and then it is better to say so than to sit there. */
-const LONGEST_WAIT_MS = 60_000;
 
 /** Options of {@link fetchRange}. */
 export interface FetchRangeOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Yields nothing where the server would have to send all that lies in front, too. */
+  readonly isPartOnly?: boolean | undefined;
 }
 
 /**
- * Yields the bytes from `start` to `end` of the file in order, in pieces of any size. A server without ranges gives all that
- * follows as well: stop when there is enough.
+ * Yields the bytes from `start` to `end` of the file in order, in pieces of any size. A server of which it is not known whether it
+ * gives ranges, or known that it does not, may give all that follows as well: stop when there is enough.
  *
  * @param end - `Infinity` for a file whose size the server does not tell
  *
@@ -33,20 +33,22 @@ export async function* fetchRange(
   file: RemoteFile,
   start: number,
   end: number,
-  { signal }: FetchRangeOptions = {},
+  options: FetchRangeOptions = {},
 ): AsyncGenerator<Uint8Array> {
+  const { signal } = options;
   let at = start;
   let failures = 0;
   while (at < end) {
     signal?.throwIfAborted();
     const before = at;
     try {
-      for await (const piece of connect(file, at, end, signal)) {
+      for await (const piece of connect(file, at, end, options)) {
         at += piece.byteLength;
         yield piece;
       }
-      // A file of unknown size ends where its connection ends well.
-      if (at >= end || (file.byteLength ?? at) === at) return;
+      if (at >= end || at === file.byteLength || (options.isPartOnly && !file.hasRanges && at === start)) return;
+      // A file of unknown size ends where its connection ends well; by ranges, where the server has no more of them.
+      if (file.byteLength === undefined && !file.hasRanges) return;
       throw new Error(`the connection ended at byte ${at}`);
     } catch (error) {
       signal?.throwIfAborted();
@@ -60,7 +62,7 @@ export async function* fetchRange(
           cause: error,
         });
       }
-      await sleep(asked ?? (failures === 1 ? 0 : FIRST_WAIT_MS * 2 ** (failures - 2)), signal);
+      await sleep(asked ?? waitAfter(failures), signal);
     }
   }
 }
@@ -70,45 +72,53 @@ async function* connect(
   file: RemoteFile,
   start: number,
   end: number,
-  signal: AbortSignal | undefined,
+  { signal, isPartOnly }: FetchRangeOptions,
 ): AsyncGenerator<Uint8Array> {
-  const silence = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const listen = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => silence.abort(new Error(`nothing came for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
-  };
-  listen();
+  const quiet = silence(file.silenceMs ?? SILENCE_MS);
+  // Of a server that gave ranges, nobody expects more than was asked for.
+  const wasAsked = file.hasRanges === true;
   try {
-    const both = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal;
+    const both = signal ? AbortSignal.any([signal, quiet.signal]) : quiet.signal;
     const response = await requestRange(file, start, end, both);
     const reader = response.body.getReader();
     try {
-      // A server without ranges begins at the beginning, whatever it was asked for.
-      let skip = start - response.start;
-      let left = file.hasRanges ? end - start : Number.POSITIVE_INFINITY;
-      while (left > 0) {
-        listen();
-        const { value, done } = await reader.read();
-        if (done) return;
-        const skipped = Math.min(skip, value.byteLength);
-        skip -= skipped;
-        const piece = value.subarray(skipped, Math.min(value.byteLength, skipped + left));
-        left -= piece.byteLength;
-        clearTimeout(timer);
-        if (piece.byteLength > 0) yield piece;
-      }
+      if (isPartOnly && response.start < start) return;
+      const last = response.isPart || wasAsked ? end : (file.byteLength ?? Number.POSITIVE_INFINITY);
+      yield* readBody(reader, response, { start, end: last, quiet });
     } finally {
       // Frees the connection where nobody wants the rest.
       await reader.cancel().catch(() => {});
     }
   } finally {
-    clearTimeout(timer);
+    quiet.stop();
   }
 }
 
-function reasonOf(error: unknown): string {
-  // Of "fetch failed", the cause says why.
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return cause instanceof Error ? cause.message || cause.name : String(cause);
+interface Wanted {
+  readonly start: number;
+  readonly end: number;
+  readonly quiet: ReturnType<typeof silence>;
+}
+
+async function* readBody(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  response: RangeResponse,
+  { start, end, quiet }: Wanted,
+): AsyncGenerator<Uint8Array> {
+  // A server without ranges begins at the beginning, whatever it was asked for.
+  let skip = start - response.start;
+  let left = end - start;
+  // A body that ends here is read to its end, so that its connection can be used again.
+  while (left > 0 || response.end === end) {
+    quiet.listen();
+    const { value, done } = await reader.read();
+    quiet.stop();
+    if (done) return;
+    const skipped = Math.min(skip, value.byteLength);
+    skip -= skipped;
+    const piece = value.subarray(skipped, Math.min(value.byteLength, skipped + left));
+    left -= piece.byteLength;
+    if (piece.byteLength > 0) yield piece;
+    else if (left === 0) return;
+  }
 }

@@ -1,8 +1,9 @@
 /**
  * A file on any server as a source of bytes. Not here: a hub's files, which are kept, see `hub/`.
  */
-import type { ByteSource, ReadOptions } from "@blackmamba/checkpoint";
+import { type ByteSource, checkRange, type ReadOptions } from "@blackmamba/checkpoint";
 import { host } from "#host";
+import { AddressError } from "../errors.ts";
 import { fetchRange } from "./fetch-range.ts";
 import { httpSource } from "./http-source.ts";
 import type { HttpOptions, RemoteFile } from "./remote-file.ts";
@@ -14,9 +15,10 @@ export interface UrlOptions extends HttpOptions, ReadOptions {}
  * Opens a file on a server. Ranges are fetched as they are read, and nothing is kept. Of a server that gives no ranges, the whole
  * file is fetched first: in Node into a temporary file, in a browser into memory.
  *
- * @throws HttpStatusError, ConnectionError, ResponseError; from `read` also ChangedFileError
+ * @throws AddressError, HttpStatusError, ConnectionError, ResponseError; from `read` also ChangedFileError
  */
 export async function openUrl(url: string, { signal, ...http }: UrlOptions = {}): Promise<ByteSource> {
+  if (!/^https?:$/.test(URL.canParse(url) ? new URL(url).protocol : "")) throw new AddressError(url);
   const file: RemoteFile = { name: url, url, ...http };
   // The first byte tells whether there are ranges, and how long the file is.
   const pieces = fetchRange(file, 0, 1, { signal });
@@ -32,13 +34,19 @@ async function fetchWhole(file: RemoteFile, signal: AbortSignal | undefined): Pr
     const end = file.byteLength ?? Number.POSITIVE_INFINITY;
     for await (const piece of fetchRange(file, 0, end, { signal })) await temporary.append(piece);
   } catch (error) {
-    await temporary.discard();
+    await temporary.close();
     throw error;
   }
+  const { name } = file;
+  const available = temporary.byteLength;
   return {
-    name: file.name,
-    byteLength: temporary.byteLength,
-    read: (byteOffset, byteLength) => temporary.read(byteOffset, byteLength),
-    close: () => temporary.discard(),
+    name,
+    byteLength: available,
+    async read(byteOffset, byteLength, { signal: each } = {}) {
+      checkRange(name, available, byteOffset, byteLength);
+      each?.throwIfAborted();
+      return temporary.read(byteOffset, byteLength);
+    },
+    close: () => temporary.close(),
   };
 }

@@ -2,6 +2,7 @@
  * A file on a server, and how it is asked for bytes. Not here: what happens when a connection breaks, see `fetch-range.ts`.
  */
 import { ChangedFileError, HttpStatusError, ResponseError } from "../errors.ts";
+import { refuseTransient } from "./transient-status.ts";
 
 /** How requests are sent. */
 export interface HttpOptions {
@@ -9,6 +10,8 @@ export interface HttpOptions {
   readonly fetch?: typeof fetch | undefined;
   /** Sent with each request, such as `Authorization`. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** A connection on which nothing comes for so long is given up for another. Default: 30,000 ms. */
+  readonly silenceMs?: number | undefined;
 }
 
 /** Where a file is, and what has been learnt of it. */
@@ -29,21 +32,10 @@ export interface RemoteFile extends HttpOptions {
 export interface RangeResponse {
   readonly body: ReadableStream<Uint8Array>;
   readonly start: number;
-}
-
-/** Statuses after which the same request may succeed. */
-const TRANSIENT = new Set([408, 425, 429, 500, 502, 503, 504]);
-
-/** The server is busy or stumbled: worth another try. */
-export class TransientStatusError extends Error {
-  /** How long the server asks to wait, if it does. */
-  readonly retryAfterMs: number | undefined;
-
-  constructor(status: number, retryAfter: string | null) {
-    super(`status ${status}`);
-    const seconds = Number(retryAfter ?? Number.NaN);
-    this.retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
-  }
+  /** Where it ends, if the server says so. */
+  readonly end: number | undefined;
+  /** Whether it is what was asked for, rather than the whole file. */
+  readonly isPart: boolean;
 }
 
 /**
@@ -58,12 +50,8 @@ export async function requestRange(
   signal: AbortSignal,
 ): Promise<RangeResponse> {
   const response = await (file.fetch ?? fetch)(file.url, {
-    // A range is of the bytes as they lie there, so nothing may be packed on the way.
-    headers: {
-      ...file.headers,
-      "Accept-Encoding": "identity",
-      Range: `bytes=${start}-${Number.isFinite(end) ? end - 1 : ""}`,
-    },
+    // With a range, `fetch` itself asks for bytes that are not packed. No other header that makes a browser ask for permission first.
+    headers: { ...file.headers, Range: `bytes=${start}-${Number.isFinite(end) ? end - 1 : ""}` },
     signal,
   });
   try {
@@ -75,21 +63,17 @@ export async function requestRange(
 }
 
 function readHeaders(file: RemoteFile, response: Response, start: number): RangeResponse {
-  if (TRANSIENT.has(response.status)) {
-    throw new TransientStatusError(response.status, response.headers.get("Retry-After"));
-  }
-  if (response.status === 416) {
-    throw new ChangedFileError(file.name, `it ends before byte ${start}`);
-  }
-  if (response.status !== 206 && response.status !== 200) {
-    throw new HttpStatusError(file.name, response.status, cureOf(response.status));
-  }
+  refuseTransient(response);
   const isPart = response.status === 206;
-  const found = isPart ? rangeOf(file, response) : { start: 0, byteLength: lengthOf(response) };
+  if (!isPart && response.status !== 200 && response.status !== 416) {
+    throw new HttpStatusError(file.name, response.status);
+  }
+  const found =
+    response.status === 416 ? endOf(file, response, start) : isPart ? partOf(file, response, start) : wholeOf(response);
   if (isPart && found.start !== start) {
     throw new ResponseError(
       file.name,
-      `bytes from ${start} on were asked for, the server gives those from ${found.start}`,
+      `bytes from ${start} on were asked for, the server gives those from ${found.start}; fetch the file in another way`,
     );
   }
   if (file.byteLength !== undefined && found.byteLength !== undefined && found.byteLength !== file.byteLength) {
@@ -101,27 +85,55 @@ function readHeaders(file: RemoteFile, response: Response, start: number): Range
   }
   file.etag ??= etag;
   file.byteLength ??= found.byteLength;
-  file.hasRanges = isPart;
-  if (!response.body) throw new ResponseError(file.name, "the server's answer has no body");
-  return { body: response.body, start: found.start };
+  file.hasRanges = response.status !== 200;
+  const body = response.status === 416 ? null : response.body;
+  return { body: body ?? new Blob([]).stream(), start: found.start, end: found.end, isPart: file.hasRanges };
 }
 
-function rangeOf({ name }: RemoteFile, response: Response): { start: number; byteLength: number | undefined } {
-  const header = response.headers.get("Content-Range") ?? "none";
-  const match = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(header);
-  if (!match) throw new ResponseError(name, `a Content-Range such as "bytes 0-9/100" expected, "${header}" found`);
-  return { start: Number(match[1]), byteLength: match[2] === "*" ? undefined : Number(match[2]) };
+/** Where a body lies in its file, and how long the file is. */
+interface Place {
+  readonly start: number;
+  readonly end: number | undefined;
+  readonly byteLength: number | undefined;
 }
 
-function lengthOf(response: Response): number | undefined {
-  // Of a packed body this is the length of what is sent.
-  if (response.headers.has("Content-Encoding")) return undefined;
-  const header = response.headers.get("Content-Length");
-  return header === null ? undefined : Number(header);
+/** Of an answer that there are no such bytes: where one had come to is the end, or the file became shorter. */
+function endOf({ name }: RemoteFile, response: Response, start: number): Place {
+  const [, size] = /^bytes \*\/(\d+)$/.exec(response.headers.get("Content-Range") ?? "") ?? [];
+  const byteLength = size === undefined ? start : Number(size);
+  if (byteLength !== start)
+    throw new ChangedFileError(name, `it has ${byteLength} bytes, and those from ${start} on were asked for`);
+  return { start, end: start, byteLength };
 }
 
-function cureOf(status: number): string {
-  if (status === 401 || status === 403) return "it wants an access token, or another one";
-  if (status === 404 || status === 410) return "check the address";
-  return "try again later, or ask who runs it";
+function partOf({ name }: RemoteFile, response: Response, start: number): Place {
+  const encoding = response.headers.get("Content-Encoding") ?? "identity";
+  if (encoding !== "identity") {
+    throw new ResponseError(
+      name,
+      `bytes as they lie in the file expected, bytes packed with ${encoding} found; have the server send it as it is`,
+    );
+  }
+  const header = response.headers.get("Content-Range");
+  const [, from, to, size] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(header ?? "") ?? [];
+  if (from !== undefined) {
+    return { start: Number(from), end: Number(to) + 1, byteLength: size === "*" ? undefined : Number(size) };
+  }
+  // A browser shows it only where the server allows it; then the answer is the only part that was asked for.
+  const isHidden = response.type === "cors" && header === null;
+  const isOnePart = !(response.headers.get("Content-Type") ?? "").startsWith("multipart/");
+  if (isHidden && isOnePart) return { start, end: undefined, byteLength: undefined };
+  const found = `"${header ?? "none"}" found`;
+  throw new ResponseError(
+    name,
+    `a Content-Range such as "bytes 0-9/100" expected, ${found}; fetch the file in another way`,
+  );
+}
+
+function wholeOf({ headers }: Response): Place {
+  // Of a packed body, the length is that of what is sent.
+  const isPacked = (headers.get("Content-Encoding") ?? "identity") !== "identity";
+  const header = headers.get("Content-Length");
+  const byteLength = isPacked || header === null ? undefined : Number(header);
+  return { start: 0, end: byteLength, byteLength };
 }

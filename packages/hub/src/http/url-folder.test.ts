@@ -28,11 +28,44 @@ describe("openUrlFolder", () => {
     expect(new TextDecoder().decode(await source.read(1, 3))).toBe("eig");
   });
 
+  it.each([
+    ["https://host.test/models/BlackMamba-1.5B", "https://host.test/models/BlackMamba-1.5B/"],
+    ["https://host.test/models/BlackMamba-1.5B//", "https://host.test/models/BlackMamba-1.5B/"],
+    ["https://host.test/models/a?signature=a/b.c", "https://host.test/models/a/"],
+    ["https://host.test", "https://host.test/"],
+    ["https://host.test/a/model.GGUF#x", "https://host.test/a/"],
+  ])("takes %s for %s", (url, folder) => {
+    expect(openUrlFolder(url, []).name).toBe(folder);
+  });
+
+  it.each(["", "https://", "models/a"])("refuses %j", (url) => {
+    expect(() => openUrlFolder(url, [])).toThrow(
+      `${url}: an address that begins with "https://" or "http://" expected; mend it`,
+    );
+  });
+
+  it("asks again while the server is busy, and says so when there is none", async () => {
+    let requests = 0;
+    const busy: typeof fetch = async (input, init) =>
+      requests++ < 3 ? new Response("", { status: 500 }) : server(input, init);
+    expect(await openUrlFolder("https://host.test/models/a/", ["config.json"], { fetch: busy }).list()).toEqual([
+      "config.json",
+    ]);
+    const none: typeof fetch = async () => {
+      throw new TypeError("fetch failed", { cause: Object.assign(new AggregateError([]), { code: "ECONNREFUSED" }) });
+    };
+    const error = await openUrlFolder("https://host.test/a", NAMES, { fetch: none })
+      .list()
+      .catch((e) => e);
+    expect(error.code).toBe("ERR_HTTP_CONNECTION");
+    expect(error.message).toContain("https://host.test cannot be reached (ECONNREFUSED); is the network up?");
+  });
+
   it("says so when the server refuses", async () => {
     const refusing: typeof fetch = async () => new Response("", { status: 401 });
     const folder = openUrlFolder("https://host.test/models/a", NAMES, { fetch: refusing });
     await expect(folder.list()).rejects.toThrow(
-      "https://host.test/models/a/config.json: the server answers with status 401",
+      "https://host.test/models/a/config.json: the server answers with status 401; it wants an access token, or another one",
     );
   });
 });

@@ -1,16 +1,24 @@
 /** A folder on any server. Nobody can list it, so it is asked for the names that matter. */
 import type { FileFolder } from "@blackmamba/checkpoint";
-import { HttpStatusError } from "../errors.ts";
+import { AddressError, HttpStatusError } from "../errors.ts";
 import { openUrl, type UrlOptions } from "./open-url.ts";
+import { request } from "./request.ts";
+
+/** What says that an address is a file's. A folder's name may have a dot, too: `BlackMamba-1.5B`. */
+const FILE = /\.(bin|json|safetensors|gguf)$/i;
 
 /**
  * Opens a folder on a server.
  *
- * @param url - of the folder, or of a file in it
+ * @param url - of the folder, or of a file in it (`.bin`, `.json`, `.safetensors`, `.gguf`)
  * @param names - of files that may be there; a web page in the place of one is none
+ * @throws AddressError; from `list` HttpStatusError, ConnectionError; from `open` as `openUrl`
  */
 export function openUrlFolder(url: string, names: readonly string[], options: UrlOptions = {}): FileFolder {
-  const folder = new URL(".", /[^/]*\.[^/]*$/.test(new URL(url).pathname) ? url : `${url.replace(/\/*$/, "")}/`);
+  if (!URL.canParse(url)) throw new AddressError(url);
+  const given = new URL(url);
+  if (!FILE.test(given.pathname)) given.pathname += "/";
+  const folder = new URL(given.pathname.replace(/[^/]*$/, "").replace(/\/+$/, "/"), given);
   const addressOf = (name: string) => new URL(encodeURIComponent(name), folder).href;
   return {
     name: folder.href,
@@ -23,10 +31,10 @@ export function openUrlFolder(url: string, names: readonly string[], options: Ur
   };
 }
 
-async function exists(url: string, { fetch: given, headers, signal }: UrlOptions): Promise<boolean> {
-  const response = await (given ?? fetch)(url, { method: "HEAD", headers: { ...headers }, signal: signal ?? null });
+async function exists(url: string, options: UrlOptions): Promise<boolean> {
+  const response = await request(url, { url, method: "HEAD", ...options });
   await response.body?.cancel();
   if (response.ok) return !(response.headers.get("Content-Type") ?? "").startsWith("text/html");
   if (response.status === 404 || response.status === 410 || response.status === 403) return false;
-  throw new HttpStatusError(url, response.status, "try again later, or ask who runs it");
+  throw new HttpStatusError(url, response.status);
 }

@@ -1,12 +1,12 @@
 /**
  * A model on a hub as a folder of files: from the cache where they are there, else fetched into it and read meanwhile.
  */
-import type { ByteSource, FileFolder, ReadOptions } from "@blackmamba/checkpoint";
+import type { ByteSource, FileFolder } from "@blackmamba/checkpoint";
 import { host } from "#host";
 import type { FileCache } from "../cache/file-cache.ts";
 import type { HubFile, HubListing } from "../cache/hub-file.ts";
 import { Download, type FetchProgress } from "../download/download.ts";
-import { ConnectionError, HashMismatchError, HubNotFoundError } from "../errors.ts";
+import { ConnectionError, HashMismatchError, HubNotFoundError, ResponseError } from "../errors.ts";
 import { memoryFile } from "../host/memory-file.ts";
 import { type HubName, parseHubName } from "./hub-name.ts";
 import { authorization, type HubAccess, listRevision } from "./list-revision.ts";
@@ -15,7 +15,7 @@ import { authorization, type HubAccess, listRevision } from "./list-revision.ts"
 export interface HubOptions {
   /** Address of the hub. Default: `HF_ENDPOINT` of the environment, else `https://huggingface.co`. */
   readonly endpoint?: string | undefined;
-  /** Access token for private and gated models. Default: `HF_TOKEN`, else the one that `hf auth login` saved. */
+  /** Access token for private and gated models; `""` for none. Default: `HF_TOKEN`, else the one that `hf auth login` saved. */
   readonly token?: string | undefined;
   /** Folder of the cache; default: the standard one (`HF_HUB_CACHE`). In a browser, a name within the origin's files. */
   readonly cacheFolder?: string | undefined;
@@ -23,6 +23,8 @@ export interface HubOptions {
   readonly isOffline?: boolean | undefined;
   /** In place of the global `fetch`, for proxies and tests. */
   readonly fetch?: typeof fetch | undefined;
+  /** A connection on which nothing comes for so long is given up for another. Default: 30,000 ms. */
+  readonly silenceMs?: number | undefined;
   /** Called whenever bytes have come. */
   readonly onProgress?: ((progress: FetchProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -34,7 +36,8 @@ export interface HubOptions {
  * Where the hub cannot be reached, the cache is what there is; a file that is in the cache is not fetched again.
  *
  * @param name - such as `"Zyphra/BlackMamba-1.5B"`, or with `@` and a branch, tag or commit behind it
- * @throws HubNameError, HubNotFoundError, ConnectionError, CacheError
+ * @throws HubNameError, HubNotFoundError, ConnectionError, ResponseError; reading a file also HttpStatusError, HashMismatchError,
+ * CacheError
  */
 export async function openHubFolder(name: string, options: HubOptions = {}): Promise<FileFolder> {
   const hubName = parseHubName(name);
@@ -44,6 +47,7 @@ export async function openHubFolder(name: string, options: HubOptions = {}): Pro
     endpoint: options.endpoint?.replace(/\/+$/, "") ?? settings.endpoint,
     token: options.token ?? settings.token,
     fetch: options.fetch,
+    silenceMs: options.silenceMs,
   };
   const cache = await host.openCache(options.cacheFolder);
   const isOffline = options.isOffline ?? settings.isOffline;
@@ -54,14 +58,15 @@ export async function openHubFolder(name: string, options: HubOptions = {}): Pro
     isListed: true,
     list: async () => [...files.keys()].sort(),
     async open(path, { signal } = {}) {
+      signal?.throwIfAborted();
       const file = files.get(path);
       if (!file)
         throw new HubNotFoundError(
           `${name}/${path}`,
-          `the model has no such file, but ${[...files.keys()].join(", ")}`,
+          `the model has no such file, but ${[...files.keys()].join(", ") || "none at all"}; check the file's name`,
         );
       const cached = await cache?.open(file);
-      return cached ?? startDownload(file, access, cache, { signal, onProgress: options.onProgress });
+      return cached ?? createDownload(file, access, cache, options);
     },
   };
 }
@@ -82,25 +87,27 @@ async function findListing(
   const asked = isOffline
     ? new ConnectionError(name, "the hub may not be asked (HF_HUB_OFFLINE)")
     : await listRevision({ model, revision }, access, signal).catch((error: unknown) => {
-        // Of what a hub refuses, nothing is shown from the cache either.
-        if (error instanceof ConnectionError) return error;
+        // Of what a hub refuses, nothing is shown from the cache either. A network's own page in its place is no refusal.
+        if (error instanceof ConnectionError || error instanceof ResponseError) return error;
         throw error;
       });
-  if (!(asked instanceof ConnectionError)) {
-    await cache?.remember(model, revision, asked);
+  if (!(asked instanceof Error)) {
+    // It is of use later, or to others: no reason to fail, as on a full disk, or in a folder that may only be read.
+    await cache?.remember(model, revision, asked).catch(() => {});
     return asked;
   }
   const recalled = await cache?.recall(model, revision);
   if (recalled) return recalled;
+  if (asked instanceof ResponseError) throw asked;
   throw new ConnectionError(name, `it is not in the cache, and ${asked.reason}`, { cause: asked });
 }
 
-async function startDownload(
+function createDownload(
   file: HubFile,
   { endpoint, token, fetch }: HubAccess,
   cache: FileCache | undefined,
-  { signal, onProgress }: ReadOptions & Pick<HubOptions, "onProgress">,
-): Promise<ByteSource> {
+  { onProgress, silenceMs }: Pick<HubOptions, "onProgress" | "silenceMs">,
+): ByteSource {
   const { model, commit, path, byteLength, hash } = file;
   const name = `${model}/${path}`;
   const hasher = host.createHasher(hash.algorithm, byteLength);
@@ -114,10 +121,11 @@ async function startDownload(
       url: `${endpoint}/${model}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`,
       headers: authorization(token),
       fetch,
+      silenceMs,
       byteLength,
       isHashed: true,
     },
-    partial: cache ? await cache.begin(file, { signal }) : memoryFile(),
+    begin: async (signal) => (cache ? cache.begin(file, { signal }) : memoryFile()),
     check: { update: (bytes) => hasher.update(bytes), verify },
     onProgress,
   });

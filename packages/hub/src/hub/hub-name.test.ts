@@ -6,6 +6,7 @@ describe("parseHubName", () => {
     ["Zyphra/BlackMamba-1.5B", "Zyphra/BlackMamba-1.5B", "main"],
     ["a/b@v1.0", "a/b", "v1.0"],
     ["a/b@refs/pr/1", "a/b", "refs/pr/1"],
+    ["a/b@new--branch", "a/b", "new--branch"],
     ["a_b/c.d@0123456789abcdef0123456789abcdef01234567", "a_b/c.d", "0123456789abcdef0123456789abcdef01234567"],
   ])("reads %s", (text, model, revision) => {
     expect(parseHubName(text)).toEqual({ model, revision });

@@ -16,7 +16,8 @@ const REVISION = /^(?!.*(?:\.\.|\/\/))[A-Za-z0-9_][\w./-]{0,199}$/;
 
 /** Whether a text looks like `owner/name` or `owner/name@revision`. */
 export function isHubName(text: string): boolean {
-  return NAME.test(text) && !text.includes("..") && !text.includes("--");
+  const [, model] = NAME.exec(text) ?? [];
+  return model !== undefined && !model.includes("..") && !model.includes("--");
 }
 
 /**

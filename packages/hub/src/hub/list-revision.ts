@@ -1,7 +1,11 @@
 /** Asks a hub what a revision of a model is made of. */
+
+import { CheckpointError } from "@blackmamba/checkpoint";
 import type { HubFile, HubListing } from "../cache/hub-file.ts";
 import type { FileHash } from "../download/hash.ts";
 import { ConnectionError, HubNotFoundError, ResponseError } from "../errors.ts";
+import { reasonOf } from "../http/reason.ts";
+import { request } from "../http/request.ts";
 import type { HubName } from "./hub-name.ts";
 
 /** How a hub is asked. */
@@ -10,6 +14,7 @@ export interface HubAccess {
   readonly endpoint: string;
   readonly token: string | undefined;
   readonly fetch: typeof fetch | undefined;
+  readonly silenceMs: number | undefined;
 }
 
 /** What a request says of who asks. */
@@ -19,6 +24,8 @@ export function authorization(token: string | undefined): Record<string, string>
 
 /** No model has so many files; a listing without an end is a server's mistake. */
 const MOST_FILES = 100_000;
+/** Each page of a listing has up to a thousand. */
+const MOST_REQUESTS = 1000;
 
 /**
  * The files of the revision's top folder, and the commit that it is now.
@@ -33,43 +40,59 @@ export async function listRevision(
   // Loaded only here: most models lie in a folder or in the cache.
   const { HubApiError, listFiles, modelInfo } = await import("@huggingface/hub");
   const { endpoint: hubUrl, token } = access;
-  // The token goes in here, as the library takes only those of huggingface.co.
-  const ask: typeof fetch = (input, init) =>
-    (access.fetch ?? fetch)(input, {
-      ...init,
-      headers: { ...(init?.headers as Record<string, string>), ...authorization(token) },
-      signal: signal ?? null,
-    });
-  const common = { hubUrl, fetch: ask };
   const name = revision === "main" ? model : `${model}@${revision}`;
+  let requests = 0;
+  const ask: typeof fetch = (input, init) => {
+    if (++requests > MOST_REQUESTS) throw endless(name);
+    const url = String(input);
+    // The token goes in here, as the library takes only those of huggingface.co. The next page's address is the server's word.
+    const own = url.startsWith(`${hubUrl}/`) ? authorization(token) : {};
+    const headers = { ...(init?.headers as Record<string, string>), ...own };
+    return request(name, { url, headers, fetch: access.fetch, silenceMs: access.silenceMs, signal });
+  };
+  const common = { hubUrl, fetch: ask };
   try {
     const { sha: commit } = await modelInfo({ ...common, name: model, revision, additionalFields: ["sha"] });
-    if (!/^[0-9a-f]{40}$/.test(commit)) throw new ResponseError(name, `a commit expected, "${commit}" found`);
+    if (!/^[0-9a-f]{40}$/.test(commit)) {
+      throw new ResponseError(name, `a commit expected, "${commit}" found; check HF_ENDPOINT`);
+    }
     const files: HubFile[] = [];
-    for await (const { type, path, size, oid, lfs } of listFiles({ ...common, repo: model, revision: commit })) {
-      if (files.length >= MOST_FILES) throw new ResponseError(name, `more than ${MOST_FILES} files`);
-      if (type !== "file") continue;
-      files.push({
-        model,
-        commit,
-        path: checkPath(name, path),
-        byteLength: size,
-        hash: hashOf(name, path, oid, lfs?.oid),
-      });
+    let entries = 0;
+    for await (const entry of listFiles({ ...common, repo: model, revision: commit })) {
+      if (++entries > MOST_FILES) throw endless(name);
+      if (entry.type === "file") files.push({ model, commit, ...readEntry(name, entry) });
     }
     return { commit, files };
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof HubApiError) throw refused(name, access, cause);
-    if (cause instanceof ResponseError) throw cause;
-    const { message } = cause instanceof Error && cause.cause instanceof Error ? cause.cause : (cause as Error);
-    if (cause instanceof SyntaxError) {
-      throw new ResponseError(name, `${hubUrl} does not answer as a hub does (${message}); check HF_ENDPOINT`, {
+    if (cause instanceof CheckpointError) throw cause;
+    if (cause instanceof SyntaxError || cause instanceof TypeError) {
+      throw new ResponseError(name, `${hubUrl} does not answer as a hub does (${reasonOf(cause)}); check HF_ENDPOINT`, {
         cause,
       });
     }
-    throw new ConnectionError(name, `${hubUrl} cannot be reached (${message})`, { cause });
+    throw new ConnectionError(name, `${hubUrl} cannot be reached (${reasonOf(cause)})`, { cause });
   }
+}
+
+function endless(name: string): ResponseError {
+  return new ResponseError(name, `at most ${MOST_FILES} files expected, more found; check the model's name`);
+}
+
+/** What a listing says of a file. */
+interface HubEntry {
+  readonly path: string;
+  readonly size: number;
+  readonly oid?: string | undefined;
+  readonly lfs?: { readonly oid: string } | undefined;
+}
+
+function readEntry(name: string, { path, size, oid, lfs }: HubEntry): Pick<HubFile, "path" | "byteLength" | "hash"> {
+  if (!Number.isSafeInteger(size) || size < 0) {
+    throw new ResponseError(name, `the size of ${path} in bytes expected, ${String(size)} found; check HF_ENDPOINT`);
+  }
+  return { path: checkPath(name, path), byteLength: size, hash: hashOf(name, path, oid, lfs?.oid) };
 }
 
 function refused(
@@ -94,7 +117,10 @@ function checkPath(name: string, path: string): string {
   const isSafe =
     /^[^\\\0:]+$/.test(path) && path.split("/").every((part) => part !== "" && part !== "." && part !== "..");
   if (isSafe) return path;
-  throw new ResponseError(name, `a file's path within the model expected, ${JSON.stringify(path)} found`);
+  throw new ResponseError(
+    name,
+    `a file's path within the model expected, ${JSON.stringify(path)} found; check HF_ENDPOINT`,
+  );
 }
 
 function hashOf(name: string, path: string, oid: string | undefined, lfs: string | undefined): FileHash {
@@ -102,5 +128,8 @@ function hashOf(name: string, path: string, oid: string | undefined, lfs: string
   const sha256 = lfs?.replace(/^sha256:/, "");
   if (sha256 && /^[0-9a-f]{64}$/.test(sha256)) return { algorithm: "sha256", hex: sha256 };
   if (!lfs && oid && /^[0-9a-f]{40}$/.test(oid)) return { algorithm: "git-sha1", hex: oid };
-  throw new ResponseError(name, `the hub gives no hash for ${path} that could be checked, but "${lfs ?? oid}"`);
+  throw new ResponseError(
+    name,
+    `the hub gives no hash for ${path} that could be checked, but "${lfs ?? oid}"; download the model's files yourself, and give their folder`,
+  );
 }

@@ -143,6 +143,17 @@ describe("a model at an address", () => {
     );
   });
 
+  test("may have a dot in its folder's name, or signs that are no text in its file's", async () => {
+    const files = await goldenFiles("blackmamba", ["config.json", "pytorch_model.bin"]);
+    const [config, weights] = [files["config.json"], files["pytorch_model.bin"]] as [Uint8Array, Uint8Array];
+    const inFolder = { "BlackMamba-1.5B/config.json": config, "BlackMamba-1.5B/pytorch_model.bin": weights };
+    const expected = await logitsOf("https://host.test/models/", serving(files));
+    expect(await logitsOf("https://host.test/models/BlackMamba-1.5B", serving(inFolder))).toEqual(expected);
+    const odd = { "config.json": config, "100%.bin": weights };
+    expect(await logitsOf("https://host.test/models/100%.bin", serving(odd))).toEqual(expected);
+    await expect(BlackMamba.load("https://", serving({}))).rejects.toMatchObject({ code: "ERR_HTTP_ADDRESS" });
+  });
+
   test("that has nothing there is refused", async () => {
     await expect(BlackMamba.load("https://host.test/models", serving({}))).rejects.toThrow(
       "https://host.test/models/: config.json is missing: expected config.json, found an empty folder",

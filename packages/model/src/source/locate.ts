@@ -56,14 +56,22 @@ export async function openModelFolder(source: string, options: FetchOptions = {}
 
 /** A folder on a server, or a file in one. */
 export async function locateUrl(url: string, options: UrlOptions): Promise<Located> {
-  const { openUrlFolder } = await import("@blackmamba/hub");
-  const name = decodeURIComponent(new URL(url).pathname.replace(/^.*\//, ""));
-  const file = /\.(bin|safetensors|gguf|index\.json)$/.test(name) ? name : undefined;
+  const { openUrl, openUrlFolder } = await import("@blackmamba/hub");
   const folder = openUrlFolder(url, MODEL_FILES, options);
+  const name = decode(new URL(url).pathname.replace(/^.*\//, ""));
+  const file = /\.(bin|safetensors|gguf|index\.json)$/.test(name) ? name : undefined;
   if (file === undefined) return { folder };
-  const { openUrl } = await import("@blackmamba/hub");
   // The address as it was given may be signed, which those of its neighbours are not.
   const open: FileFolder["open"] = (each, read) =>
     each === file ? openUrl(url, { ...options, ...read }) : folder.open(each, read);
   return { folder: { ...folder, open }, file };
+}
+
+/** What is written in an address as `%20`; of what is not written so, the text as it is. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -37,7 +37,7 @@ export async function openModelFiles(located: Located, signal: AbortSignal | und
   /** Opens the index's files; the index, which has to be read for that, once more by whoever asks for it. */
   const openIndexed = async () => {
     const source = await open(weightsFile);
-    const index = parseShardIndex((await readJson(source, weightsFile, signal)) as object, source.name);
+    const index = parseShardIndex((await readJson(source, weightsFile, { signal })) as object, source.name);
     const missing = folder.isListed ? shardFiles(index).filter((file) => !files.includes(file)) : [];
     if (missing.length > 0) {
       const found = `${missing.length} of ${shardFiles(index).length} files are missing: ${missing.join(", ")}`;

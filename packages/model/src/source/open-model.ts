@@ -24,7 +24,7 @@ import { ModelFileError } from "../errors.ts";
 import { redundantNames } from "../weights/weight-table.ts";
 import { type FetchOptions, type Located, locate } from "./locate.ts";
 import { openModelFiles } from "./model-files.ts";
-import { isBytes, isSource, readJson } from "./read-json.ts";
+import { isBytes, isSource, readJson, TOKENIZER_JSON } from "./read-json.ts";
 
 /** A model's parts, for hosts without folders. Range sources are closed once they have been read. */
 export interface ModelParts {
@@ -111,7 +111,7 @@ async function readConfig(
   signal: AbortSignal | undefined,
 ): Promise<ModelConfig> {
   if ("values" in checkpoint) return parseGgufConfig(checkpoint as GgufCheckpoint);
-  if (config) return parseConfig(await readJson(config, "config.json", signal), nameOf(config, "config.json"));
+  if (config) return parseConfig(await readJson(config, "config.json", { signal }), nameOf(config, "config.json"));
   throw new ModelFileError(
     `${checkpoint.name}: expected config.json beside it, found none; only a GGUF file has its configuration within`,
   );
@@ -123,7 +123,7 @@ async function openWeights(
 ): Promise<Checkpoint> {
   if (!Array.isArray(weights)) return openCheckpoint(weightsSource(weights as ByteSourceLike), { signal });
   const name = nameOf(weightsIndex, "weights index");
-  const index = weightsIndex && parseShardIndex(await readJson(weightsIndex, name, signal), name);
+  const index = weightsIndex && parseShardIndex(await readJson(weightsIndex, name, { signal }), name);
   return openShards(weights.map(weightsSource), { index, signal });
 }
 
@@ -144,15 +144,22 @@ async function openUsualTokenizer(
   const { ids, padded } = USUAL_TOKENIZER;
   if (!located?.neighbour || !isOfLayout || vocab < ids || vocab > padded) return {};
   const folder = await located.neighbour(USUAL_TOKENIZER.model);
-  const tokenizer = await folder.open("tokenizer.json", { signal });
   const hasConfig = (await folder.list()).includes("tokenizer_config.json");
-  return { tokenizer, tokenizerConfig: hasConfig ? await folder.open("tokenizer_config.json", { signal }) : undefined };
+  const tokenizer = await folder.open("tokenizer.json", { signal });
+  try {
+    const tokenizerConfig = hasConfig ? await folder.open("tokenizer_config.json", { signal }) : undefined;
+    return { tokenizer, tokenizerConfig };
+  } catch (error) {
+    await tokenizer.close?.();
+    throw error;
+  }
 }
 
 async function readTokenizer(parts: ModelParts, signal: AbortSignal | undefined): Promise<TokenizerFiles> {
   if (!parts.tokenizer) return {};
-  const json = await readJson(parts.tokenizer, "tokenizer.json", signal);
-  const config = parts.tokenizerConfig && (await readJson(parts.tokenizerConfig, "tokenizer_config.json", signal));
+  const json = await readJson(parts.tokenizer, "tokenizer.json", { signal, limits: TOKENIZER_JSON });
+  const { tokenizerConfig } = parts;
+  const config = tokenizerConfig && (await readJson(tokenizerConfig, "tokenizer_config.json", { signal }));
   return { json, config };
 }
 
