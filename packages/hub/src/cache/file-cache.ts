@@ -30,6 +30,7 @@ export interface CheckedFile {
 
 /** Options of {@link FileCache.verify}. */
 export interface VerifyOptions extends ReadOptions {
+  /** Called whenever some bytes have been checked. */
   readonly onProgress?:
     | ((progress: { readonly checkedBytes: number; readonly totalBytes: number }) => void)
     | undefined;
