@@ -30,7 +30,7 @@ export interface CheckedFile {
 
 /** Options of {@link FileCache.verify}. */
 export interface VerifyOptions extends ReadOptions {
-  /** Called after each piece of a file. */
+  /** Called whenever some bytes have been checked. */
   readonly onProgress?:
     | ((progress: { readonly checkedBytes: number; readonly totalBytes: number }) => void)
     | undefined;

@@ -108,8 +108,7 @@ async function* readBody(
   // A server without ranges begins at the beginning, whatever it was asked for.
   let skip = start - response.start;
   let left = end - start;
-  // A body that ends here is read to its end, so that its connection can be used again.
-  while (left > 0 || response.end === end) {
+  while (left > 0) {
     quiet.listen();
     const { value, done } = await reader.read();
     quiet.stop();
@@ -119,6 +118,5 @@ async function* readBody(
     const piece = value.subarray(skipped, Math.min(value.byteLength, skipped + left));
     left -= piece.byteLength;
     if (piece.byteLength > 0) yield piece;
-    else if (left === 0) return;
   }
 }

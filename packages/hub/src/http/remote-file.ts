@@ -32,8 +32,6 @@ export interface RemoteFile extends HttpOptions {
 export interface RangeResponse {
   readonly body: ReadableStream<Uint8Array>;
   readonly start: number;
-  /** Where it ends, if the server says so. */
-  readonly end: number | undefined;
   /** Whether it is what was asked for, rather than the whole file. */
   readonly isPart: boolean;
 }
@@ -87,13 +85,12 @@ function readHeaders(file: RemoteFile, response: Response, start: number): Range
   file.byteLength ??= found.byteLength;
   file.hasRanges = response.status !== 200;
   const body = response.status === 416 ? null : response.body;
-  return { body: body ?? new Blob([]).stream(), start: found.start, end: found.end, isPart: file.hasRanges };
+  return { body: body ?? new Blob([]).stream(), start: found.start, isPart: file.hasRanges };
 }
 
 /** Where a body lies in its file, and how long the file is. */
 interface Place {
   readonly start: number;
-  readonly end: number | undefined;
   readonly byteLength: number | undefined;
 }
 
@@ -103,7 +100,7 @@ function endOf({ name }: RemoteFile, response: Response, start: number): Place {
   const byteLength = size === undefined ? start : Number(size);
   if (byteLength !== start)
     throw new ChangedFileError(name, `it has ${byteLength} bytes, and those from ${start} on were asked for`);
-  return { start, end: start, byteLength };
+  return { start, byteLength };
 }
 
 function partOf({ name }: RemoteFile, response: Response, start: number): Place {
@@ -115,14 +112,14 @@ function partOf({ name }: RemoteFile, response: Response, start: number): Place 
     );
   }
   const header = response.headers.get("Content-Range");
-  const [, from, to, size] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(header ?? "") ?? [];
+  const [, from, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(header ?? "") ?? [];
   if (from !== undefined) {
-    return { start: Number(from), end: Number(to) + 1, byteLength: size === "*" ? undefined : Number(size) };
+    return { start: Number(from), byteLength: size === "*" ? undefined : Number(size) };
   }
   // A browser shows it only where the server allows it; then the answer is the only part that was asked for.
   const isHidden = response.type === "cors" && header === null;
   const isOnePart = !(response.headers.get("Content-Type") ?? "").startsWith("multipart/");
-  if (isHidden && isOnePart) return { start, end: undefined, byteLength: undefined };
+  if (isHidden && isOnePart) return { start, byteLength: undefined };
   const found = `"${header ?? "none"}" found`;
   throw new ResponseError(
     name,
@@ -135,5 +132,5 @@ function wholeOf({ headers }: Response): Place {
   const isPacked = (headers.get("Content-Encoding") ?? "identity") !== "identity";
   const header = headers.get("Content-Length");
   const byteLength = isPacked || header === null ? undefined : Number(header);
-  return { start: 0, end: byteLength, byteLength };
+  return { start: 0, byteLength };
 }
