@@ -12,3 +12,14 @@ export interface ByteSink {
   /** Drops what was written. */
   abort(reason?: unknown): Promise<void>;
 }
+
+/** Writes all there is to write, and closes the sink; aborts it on any error. */
+export async function writeAll(sink: ByteSink, bytes: Uint8Array): Promise<void> {
+  try {
+    await sink.write(bytes);
+    await sink.close();
+  } catch (error) {
+    await sink.abort(error).catch(() => {});
+    throw error;
+  }
+}

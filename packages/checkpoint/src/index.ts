@@ -1,6 +1,6 @@
 /** Reads, quantises and writes model checkpoints by byte range. Files by path are in `@blackmamba/checkpoint/node`. */
 
-export type { ByteSink } from "./byte-sink.ts";
+export { type ByteSink, writeAll } from "./byte-sink.ts";
 export {
   type ByteSource,
   type ByteSourceLike,

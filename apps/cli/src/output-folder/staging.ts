@@ -4,6 +4,7 @@
  */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { writeAll } from "@blackmamba/checkpoint";
 import { createFileSink } from "@blackmamba/checkpoint/node";
 import { OutputError } from "../errors.ts";
 import type { WeightsFormat } from "./model-names.ts";
@@ -33,14 +34,7 @@ export async function removeStaging(path: string): Promise<void> {
 
 /** Writes a file as a whole. */
 export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const sink = await createFileSink(path);
-  try {
-    await sink.write(bytes);
-    await sink.close();
-  } catch (error) {
-    await sink.abort(error).catch(() => {});
-    throw error;
-  }
+  await writeAll(await createFileSink(path), bytes);
 }
 
 /**

@@ -3,7 +3,7 @@
  * `plan-shards.ts`, and reading them, see `open-shards.ts`.
  */
 import { isQuantized } from "@blackmamba/tensor";
-import type { ByteSink } from "../byte-sink.ts";
+import { type ByteSink, writeAll } from "../byte-sink.ts";
 import { ArgumentError, DuplicateNameError } from "../errors.ts";
 import { scalesName } from "../safetensors/quantized-pair.ts";
 import {
@@ -72,7 +72,7 @@ export async function writeShards(
   if (shards.length === 1) return { byteLength, files };
   options.signal?.throwIfAborted();
   const index = new TextEncoder().encode(indexOf(shards, files, totalBytes));
-  await writeFile(await open(INDEX), index);
+  await writeAll(await open(INDEX), index);
   return { byteLength: byteLength + index.byteLength, files: [...files, INDEX] };
 }
 
@@ -93,14 +93,4 @@ function indexOf(shards: readonly (readonly WritableTensor[])[], files: readonly
   // Member by member: `Object.fromEntries` would move names such as "7" to the front.
   const map = places.map(([name, file]) => `    ${JSON.stringify(name)}: ${JSON.stringify(file)}`).join(",\n");
   return `{\n  "metadata": {\n    "total_size": ${totalBytes}\n  },\n  "weight_map": {\n${map}\n  }\n}\n`;
-}
-
-async function writeFile(sink: ByteSink, bytes: Uint8Array): Promise<void> {
-  try {
-    await sink.write(bytes);
-    await sink.close();
-  } catch (error) {
-    await sink.abort(error).catch(() => {});
-    throw error;
-  }
 }
