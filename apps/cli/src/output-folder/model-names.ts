@@ -1,6 +1,6 @@
 /**
  * The names of a model's files, as this command writes them. Which of several weights' files is read is the library's matter
- * (`source.ts` of `@blackmamba/model`); what is here follows from that.
+ * (`source/model-files.ts` of `@blackmamba/model`); what is here follows from that.
  */
 
 /** What a model's weights are written as. */

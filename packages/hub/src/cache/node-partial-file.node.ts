@@ -1,7 +1,6 @@
 /**
  * A download that gathers in a file beside the cache's finished ones; what a dead process left of it is gone on with.
  */
-import { Buffer } from "node:buffer";
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { PartialFile } from "../download/partial-file.ts";
@@ -9,6 +8,7 @@ import { CacheError } from "../errors.ts";
 import { cacheError } from "./cache-error.node.ts";
 import { abandonedFiles, isOwnedName, leftName, ownedName } from "./owned-name.node.ts";
 import { moveTo } from "./place-file.node.ts";
+import { readExactly } from "./read-exactly.node.ts";
 
 /** What becomes of a partial file. */
 export interface PartialFileOptions {
@@ -93,13 +93,7 @@ class NodePartialFile implements PartialFile {
 
   async read(byteOffset: number, byteLength: number): Promise<Uint8Array> {
     try {
-      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer);
-      for (let done = 0; done < byteLength; ) {
-        const { bytesRead } = await this.#handle.read(bytes, done, byteLength - done, byteOffset + done);
-        if (bytesRead === 0) throw new Error("it has become shorter");
-        done += bytesRead;
-      }
-      return bytes;
+      return await readExactly(this.#handle, byteOffset, byteLength);
     } catch (cause) {
       throw cacheError(this.#path, "read", cause);
     }

@@ -1,9 +1,9 @@
 /** A file in the system's folder for such, which is gone when it is closed. */
-import { Buffer } from "node:buffer";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cacheError } from "../cache/cache-error.node.ts";
+import { readExactly } from "../cache/read-exactly.node.ts";
 import type { TemporaryFile } from "./temporary-file.ts";
 
 /** An empty one. */
@@ -35,16 +35,7 @@ export async function createTemporaryFile(): Promise<TemporaryFile> {
           byteLength += bytesWritten;
         }
       }),
-    read: (byteOffset, wanted) =>
-      attempt("read", async () => {
-        const bytes = new Uint8Array(Buffer.allocUnsafeSlow(wanted).buffer);
-        for (let done = 0; done < wanted; ) {
-          const { bytesRead } = await handle.read(bytes, done, wanted - done, byteOffset + done);
-          if (bytesRead === 0) throw new Error("it has become shorter");
-          done += bytesRead;
-        }
-        return bytes;
-      }),
+    read: (byteOffset, wanted) => attempt("read", () => readExactly(handle, byteOffset, wanted)),
     close() {
       closed ??= handle.close().finally(remove);
       return closed;
