@@ -40,6 +40,7 @@ const node = defineConfig({
     ...limits,
     name: "node",
     include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "scripts/**/*.test.mjs"],
+    exclude: ["**/node_modules/**", "**/*.browser.test.ts"],
     // One process per file: two WebGPU devices in one process, or much work before the first dispatch, can abort Dawn.
     pool: "forks",
     isolate: true,
