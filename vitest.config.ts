@@ -87,4 +87,21 @@ const chromium = defineConfig({
   },
 });
 
-export default defineConfig({ test: { projects: isWebgpuOff ? [node] : [node, chromium] } });
+/** The site as it is built, as a visitor finds it. */
+const site = defineConfig({
+  ssr: { resolve: { conditions: [sourceCondition, ...defaultServerConditions] } },
+  resolve: { conditions: [sourceCondition, ...defaultServerConditions] },
+  test: {
+    ...limits,
+    name: "site",
+    include: ["apps/docs/e2e/**/*.test.ts"],
+    globalSetup: "apps/docs/e2e/site.ts",
+    pool: "forks",
+    // One browser at a time.
+    fileParallelism: false,
+    maxWorkers: 1,
+    sequence: { groupOrder: 2 },
+  },
+});
+
+export default defineConfig({ test: { projects: isWebgpuOff ? [node] : [node, chromium, site] } });

@@ -1,5 +1,5 @@
 /**
- * Where a model is, told by a text: a path, an address, or a name on a hub.
+ * Where a model is, told by a text: a path, an address, or a name on a hub. Not here: files at hand, see `files.ts`.
  */
 import type { FileFolder } from "@blackmamba/checkpoint";
 import type { FetchProgress, HubOptions, UrlOptions } from "@blackmamba/hub";
