@@ -11,15 +11,8 @@ import {
   parseShardIndex,
   toByteSource,
 } from "@blackmamba/checkpoint";
-import {
-  createByteTokenizer,
-  createGgufTokenizer,
-  createTokenizer,
-  type Tokenizer,
-  TokenizerError,
-} from "@blackmamba/tokenizer";
+import { createByteTokenizer, createTokenizer, type Tokenizer, TokenizerError } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "../config/config.ts";
-import { parseGgufConfig } from "../config/gguf-config.ts";
 import { ModelFileError } from "../errors.ts";
 import { redundantNames } from "../weights/weight-table.ts";
 import { type FetchOptions, type Located, locate } from "./locate.ts";
@@ -90,7 +83,7 @@ export async function openModel(source: ModelSource, options: FetchOptions = {})
     const config = await readConfig(parts, opened, signal);
     if (!parts.tokenizer) parts = { ...parts, ...(await openUsualTokenizer(located, config, signal)) };
     const tokenizerFiles = await readTokenizer(parts, signal);
-    const tokenizer = openTokenizer(parts, tokenizerFiles, opened, config);
+    const tokenizer = await openTokenizer(parts, tokenizerFiles, opened, config);
     const complete = async () => {
       await Promise.all([parts.weights].flat().map((each) => isSource(each) && each.complete?.({ signal })));
     };
@@ -110,7 +103,10 @@ async function readConfig(
   checkpoint: Checkpoint,
   signal: AbortSignal | undefined,
 ): Promise<ModelConfig> {
-  if ("values" in checkpoint) return parseGgufConfig(checkpoint as GgufCheckpoint);
+  if ("values" in checkpoint) {
+    const { parseGgufConfig } = await import("../config/gguf-config.ts");
+    return parseGgufConfig(checkpoint as GgufCheckpoint);
+  }
   if (config) return parseConfig(await readJson(config, "config.json", { signal }), nameOf(config, "config.json"));
   throw new ModelFileError(
     `${checkpoint.name}: expected config.json beside it, found none; only a GGUF file has its configuration within`,
@@ -163,14 +159,17 @@ async function readTokenizer(parts: ModelParts, signal: AbortSignal | undefined)
   return { json, config };
 }
 
-function openTokenizer(
+async function openTokenizer(
   parts: ModelParts,
   { json, config }: TokenizerFiles,
   checkpoint: Checkpoint,
   { layout, vocab }: ModelConfig,
-): Tokenizer | undefined {
+): Promise<Tokenizer | undefined> {
   if (!parts.tokenizer) {
-    if ("values" in checkpoint) return tokenizerWithin(checkpoint as GgufCheckpoint);
+    if ("values" in checkpoint) {
+      const { openTokenizerWithin } = await import("./tokenizer-within.ts");
+      return openTokenizerWithin(checkpoint as GgufCheckpoint);
+    }
     // A MambaByte: it has as many ids as a byte has values, and no file that says so.
     return layout === "state-spaces" && vocab === 256 ? createByteTokenizer() : undefined;
   }
@@ -183,15 +182,6 @@ function openTokenizer(
       .replace(/^tokenizer\.json/, nameOf(parts.tokenizer, "tokenizer.json"))
       .replace(/^tokenizer_config\.json/, nameOf(parts.tokenizerConfig, "tokenizer_config.json"));
     throw new ModelFileError(message, { cause });
-  }
-}
-
-function tokenizerWithin({ name, values }: GgufCheckpoint): Tokenizer | undefined {
-  try {
-    return createGgufTokenizer(values);
-  } catch (cause) {
-    if (!(cause instanceof TokenizerError)) throw cause;
-    throw new ModelFileError(`${name}: ${cause.message}`, { cause });
   }
 }
 
