@@ -78,11 +78,17 @@ export async function openModel(source: ModelSource, options: FetchOptions = {})
   let parts = located ? await openModelFiles(located, signal) : (source as ModelParts);
   const name = typeof source === "string" ? source : "model";
   let opened: Checkpoint | undefined;
+  // Read beside the weights' header, but what is wrong with it is told after what is wrong with the weights.
+  const readingTokenizer = readTokenizer(parts, signal);
+  readingTokenizer.catch(() => {});
   try {
     opened = await openWeights(parts, signal);
     const config = await readConfig(parts, opened, signal);
-    if (!parts.tokenizer) parts = { ...parts, ...(await openUsualTokenizer(located, config, signal)) };
-    const tokenizerFiles = await readTokenizer(parts, signal);
+    let tokenizerFiles = await readingTokenizer;
+    if (!parts.tokenizer) {
+      parts = { ...parts, ...(await openUsualTokenizer(located, config, signal)) };
+      tokenizerFiles = await readTokenizer(parts, signal);
+    }
     const tokenizer = await openTokenizer(parts, tokenizerFiles, opened, config);
     const complete = async () => {
       await Promise.all([parts.weights].flat().map((each) => isSource(each) && each.complete?.({ signal })));
@@ -92,6 +98,7 @@ export async function openModel(source: ModelSource, options: FetchOptions = {})
     await opened?.close();
     throw error;
   } finally {
+    await readingTokenizer.catch(() => {});
     // The checkpoint closes its own sources; the rest has been read.
     await Promise.all([parts.config, parts.tokenizer, parts.tokenizerConfig, parts.weightsIndex].map(close));
     if (!opened) await Promise.all([parts.weights].flat().map(close));
