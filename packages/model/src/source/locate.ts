@@ -1,5 +1,6 @@
 /**
  * Where a model is, told by a text: a path, an address, or a name on a hub. A web page gets only the code for what it was given.
+ * Not here: files at hand, see `files.ts`.
  */
 import type { FileFolder } from "@blackmamba/checkpoint";
 import type { FetchProgress, HubOptions } from "@blackmamba/hub";

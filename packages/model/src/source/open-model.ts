@@ -15,6 +15,7 @@ import { createByteTokenizer, createTokenizer, type Tokenizer, TokenizerError } 
 import { type ModelConfig, parseConfig } from "../config/config.ts";
 import { ModelFileError } from "../errors.ts";
 import { redundantNames } from "../weights/weight-table.ts";
+import { isFiles, locateFiles } from "./files.ts";
 import { type FetchOptions, type Located, locate } from "./locate.ts";
 import { openModelFiles } from "./model-files.ts";
 import { isBytes, isSource, readJson, TOKENIZER_JSON } from "./read-json.ts";
@@ -38,9 +39,10 @@ export interface ModelParts {
 
 /**
  * A folder, or the weights' file in one: a path (in Node), an address (`https://…`; in a browser also relative to the page), or the
- * name of a model on a hub (`"Zyphra/BlackMamba-1.5B"`, `@revision` behind it). Or the parts themselves.
+ * name of a model on a hub (`"Zyphra/BlackMamba-1.5B"`, `@revision` behind it). Or a folder's files, as they are chosen or dropped on
+ * a page. Or the parts themselves.
  */
-export type ModelSource = string | ModelParts;
+export type ModelSource = string | File | ArrayLike<File> | ModelParts;
 
 /** A source's files, opened; nothing large has been read. */
 export interface OpenedModel {
@@ -69,12 +71,7 @@ const USUAL_TOKENIZER = { model: "EleutherAI/gpt-neox-20b", ids: 50_277, padded:
 /** Opens a source. The caller closes the checkpoint. */
 export async function openModel(source: ModelSource, options: FetchOptions = {}): Promise<OpenedModel> {
   const { signal } = options;
-  const isParts = typeof source === "object" && source !== null && "weights" in source;
-  if (!isParts && (typeof source !== "string" || source === "")) {
-    const found = typeof source === "string" ? "an empty path" : String(source);
-    throw new ModelFileError(`model: expected the path of a folder, or { config, weights, tokenizer }, found ${found}`);
-  }
-  const located = typeof source === "string" ? await locate(source, options) : undefined;
+  const located = await locateSource(source, options);
   let parts = located ? await openModelFiles(located, signal) : (source as ModelParts);
   const name = typeof source === "string" ? source : "model";
   let opened: Checkpoint | undefined;
@@ -103,6 +100,17 @@ export async function openModel(source: ModelSource, options: FetchOptions = {})
     await Promise.all([parts.config, parts.tokenizer, parts.tokenizerConfig, parts.weightsIndex].map(close));
     if (!opened) await Promise.all([parts.weights].flat().map(close));
   }
+}
+
+/** The folder of a source; `undefined` for parts. */
+async function locateSource(source: ModelSource, options: FetchOptions): Promise<Located | undefined> {
+  if (typeof source === "string" && source !== "") return locate(source, options);
+  if (isFiles(source)) return locateFiles(source);
+  if (typeof source === "object" && source !== null && "weights" in source) return undefined;
+  const found = source === "" ? "an empty path" : Array.isArray(source) ? "a list without files" : String(source);
+  throw new ModelFileError(
+    `model: expected the path of a folder, its files, or { config, weights, tokenizer }, found ${found}`,
+  );
 }
 
 async function readConfig(
