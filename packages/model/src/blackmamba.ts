@@ -33,7 +33,6 @@ import {
   presentWeights,
 } from "./weights/load-weights.ts";
 import { type MakeWeight, madeWeights, makeWeights } from "./weights/make-weights.ts";
-import { checkQuantize, quantizedWeights } from "./weights/quantized-weights.ts";
 import { type ModelTable, weightTable } from "./weights/weight-table.ts";
 
 /** Enough to read each weight for many tokens, and few enough for their states to be small beside the weights. */
@@ -135,11 +134,12 @@ export class BlackMamba {
     { device = "auto", quantize, signal, onProgress, hub, onFetch }: LoadOptions = {},
   ): Promise<BlackMamba> {
     signal?.throwIfAborted();
-    checkQuantize(quantize);
+    const quantizing = quantize === undefined ? undefined : await import("./weights/quantized-weights.ts");
+    quantizing?.checkQuantize(quantize);
     const { config, checkpoint, tokenizer, complete } = await openModel(source, { hub, onFetch, signal });
     try {
       const table = weightTable(config);
-      const stored = quantize ? quantizedWeights(checkpoint, table, quantize) : checkpoint;
+      const stored = quantizing && quantize ? quantizing.quantizedWeights(checkpoint, table, quantize) : checkpoint;
       const parameters = countParameters(presentWeights(checkpoint, table));
       return await BlackMamba.#on(device, { config, tokenizer, parameters }, async (selected) => {
         checkWeights(checkpoint, table);
