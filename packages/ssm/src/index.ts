@@ -4,6 +4,7 @@
  * @packageDocumentation
  */
 export { type CausalConvOperands, causalConv } from "./causal-conv/causal-conv.ts";
+export { type HiddenAttentionOperands, hiddenAttention } from "./hidden-attention/hidden-attention.ts";
 export { type InProjStepOperands, type InProjStepParams, inProjStep } from "./in-proj-step/in-proj-step.ts";
 export { createMambaStates, type MambaOperands, type MambaSizes, type MambaState, type MambaWeights } from "./mamba.ts";
 export { createMambaSequenceScratch, type MambaSequenceScratch, recordMambaSequence } from "./mamba-sequence.ts";
