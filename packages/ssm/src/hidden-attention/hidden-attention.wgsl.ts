@@ -34,7 +34,7 @@ var<workgroup> parts: array<array<f32, ${WORKGROUP_SIZE}>, ${TILE_ROWS}>;`,
   if (first >= run.tokens) { return; }
   let end = min(first + ${TILE_ROWS}u, run.tokens);
   let begin = max(first, s);
-  var sums: array<f32, ${TILE_ROWS}>;
+  for (var r = 0u; r < ${TILE_ROWS}u; r++) { parts[r][thread] = 0.0; }
   if (begin < end) {
     for (var d = thread; d < ${inner}u; d += ${WORKGROUP_SIZE}u) {
       var a: array<f32, ${states}>;
@@ -52,11 +52,10 @@ var<workgroup> parts: array<array<f32, ${WORKGROUP_SIZE}>, ${TILE_ROWS}>;`,
         for (var n = 0u; n < ${states}u; n++) {
           sum = fma(C[${row(C, "t")} + n] * b[n], exp(a[n] * elapsed), sum);
         }
-        sums[t - first] += sum;
+        parts[t - first][thread] += sum;
       }
     }
   }
-  for (var r = 0u; r < ${TILE_ROWS}u; r++) { parts[r][thread] = sums[r]; }
   workgroupBarrier();
   let t = first + thread;
   if (thread < ${TILE_ROWS}u && t < end) {
