@@ -40,6 +40,7 @@ const node = defineConfig({
     ...limits,
     name: "node",
     include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "scripts/**/*.test.mjs"],
+    exclude: ["**/node_modules/**", "**/*.browser.test.ts"],
     // One process per file: two WebGPU devices in one process, or much work before the first dispatch, can abort Dawn.
     pool: "forks",
     isolate: true,
@@ -86,4 +87,21 @@ const chromium = defineConfig({
   },
 });
 
-export default defineConfig({ test: { projects: isWebgpuOff ? [node] : [node, chromium] } });
+/** The site as it is built, as a visitor finds it. */
+const site = defineConfig({
+  ssr: { resolve: { conditions: [sourceCondition, ...defaultServerConditions] } },
+  resolve: { conditions: [sourceCondition, ...defaultServerConditions] },
+  test: {
+    ...limits,
+    name: "site",
+    include: ["apps/docs/e2e/**/*.test.ts"],
+    globalSetup: "apps/docs/e2e/site.ts",
+    pool: "forks",
+    // One browser at a time.
+    fileParallelism: false,
+    maxWorkers: 1,
+    sequence: { groupOrder: 2 },
+  },
+});
+
+export default defineConfig({ test: { projects: isWebgpuOff ? [node] : [node, chromium, site] } });

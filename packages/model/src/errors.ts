@@ -65,3 +65,10 @@ export class OptionError extends CodedError {
     super("ERR_OPTION", `option ${option}: expected ${expected}, found ${String(found)}`);
   }
 }
+
+/** A model's worker cannot be had, did not start, or is gone. */
+export class WorkerError extends CodedError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_WORKER", message, options);
+  }
+}

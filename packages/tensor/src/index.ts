@@ -40,6 +40,7 @@ export {
   type Operands,
   type Shader,
 } from "./kernel.ts";
+export { nextTurn } from "./next-turn.ts";
 export { Program, type ProgramOptions } from "./program.ts";
 export {
   type DeviceChoice,

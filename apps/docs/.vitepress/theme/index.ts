@@ -1,7 +1,6 @@
 /**
  * VitePress' own theme, with the pages' live parts.
  */
-
 import type { Theme } from "vitepress";
 import DefaultTheme from "vitepress/theme";
 import { defineAsyncComponent } from "vue";
@@ -9,9 +8,14 @@ import { defineAsyncComponent } from "vue";
 export default {
   extends: DefaultTheme,
   enhanceApp({ app }) {
+    // Loaded with the pages that have them.
     app.component(
       "Playground",
       defineAsyncComponent(() => import("../../playground/Playground.vue")),
+    );
+    app.component(
+      "LiveSample",
+      defineAsyncComponent(() => import("../../playground/LiveSample.vue")),
     );
   },
 } satisfies Theme;

@@ -1,10 +1,12 @@
 /** What lies at a path, in a browser: on the page's own server. Chosen by the `#path` entry of package.json. */
 import { ModelFileError } from "../errors.ts";
 import { type Located, locateUrl } from "./locate.ts";
+import { pageAddress } from "./page-address.ts";
 
 /** The folder or file at an address relative to the page, if it is written as one. */
 export async function locatePath(path: string, signal: AbortSignal | undefined): Promise<Located | undefined> {
-  return /^\.{0,2}\//.test(path) ? locateUrl(new URL(path, location.href).href, { signal }) : undefined;
+  const url = pageAddress(path);
+  return url === undefined ? undefined : locateUrl(url, { signal });
 }
 
 /** Refuses: a browser knows no paths. */

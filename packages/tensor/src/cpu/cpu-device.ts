@@ -8,6 +8,7 @@ import { type DType, storageLayout } from "../dtype.ts";
 import { type DeviceLostError, DisposedError, OutOfMemoryError, ShapeError } from "../errors.ts";
 import { f32, type HostTensor, hostTensor, u32 } from "../host-tensor.ts";
 import type { KernelCall } from "../kernel.ts";
+import { nextTurn } from "../next-turn.ts";
 import type { Program } from "../program.ts";
 import {
   requireRange,
@@ -280,16 +281,4 @@ function view(tensor: Tensor): HostTensor {
 function bytesOf({ storage }: Tensor): Uint8Array {
   const { buffer, address, byteLength } = storage as CpuStorage;
   return new Uint8Array(buffer, address, byteLength);
-}
-
-/** Lets timers, signals and rendering have their turn; `setTimeout` alone would wait at least 1 ms, in a browser 4. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
 }

@@ -1,0 +1,50 @@
+/**
+ * BlackMamba in a Web Worker: the same as `@blackmamba/model`, and nothing of it holds up the page.
+ *
+ * @packageDocumentation
+ */
+
+export {
+  CodedError,
+  DeviceError,
+  DeviceLostError,
+  DisposedError,
+  KernelError,
+  NoDeviceError,
+  OutOfMemoryError,
+} from "@blackmamba/tensor";
+export type { ForwardOptions } from "../blackmamba.ts";
+export type { ModelConfig } from "../config/config.ts";
+export type { LayerKind } from "../config/layer-kind.ts";
+export type { LayerDescription, ModelDescription } from "../describe.ts";
+export {
+  ModelConfigError,
+  ModelFileError,
+  ModelFileLimitError,
+  ModelWeightsError,
+  NoTokenizerError,
+  NumericError,
+  OptionError,
+  PromptError,
+  StateError,
+  WorkerError,
+} from "../errors.ts";
+export type { GenerateOptions } from "../generate/generate.ts";
+export type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
+export type { SamplingOptions } from "../generate/sampling.ts";
+export type { GeneratedToken } from "../generate/text.ts";
+export type { ParameterCount } from "../parameters.ts";
+export type { ForwardProfile, ProfileOptions } from "../profile.ts";
+export type { ModelParts, ModelSource } from "../source/open-model.ts";
+export type { LayerTrace, RouteTrace, Trace } from "../trace.ts";
+export type { LoadProgress } from "../weights/load-weights.ts";
+export {
+  BlackMamba,
+  describeModel,
+  type WorkerDevice,
+  type WorkerFetchOptions,
+  type WorkerLoadOptions,
+  type WorkerMemory,
+  type WorkerOptions,
+} from "./worker-model.ts";
+export type { WorkerTokenizer } from "./worker-tokenizer.ts";

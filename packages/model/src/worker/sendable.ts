@@ -1,0 +1,37 @@
+/**
+ * What a page gives to a model's worker, checked, and so that it means the same there.
+ */
+import { OptionError } from "../errors.ts";
+import type { ModelParts, ModelSource } from "../source/open-model.ts";
+import { pageAddress } from "../source/page-address.ts";
+import { isSource } from "../source/read-json.ts";
+
+/**
+ * A source for a worker: addresses are seen from the page, and parts are what can be copied.
+ *
+ * @throws OptionError for a part that is a range source
+ */
+export function sendableSource(source: ModelSource): ModelSource {
+  if (typeof source === "string") return pageAddress(source) ?? source;
+  if (typeof source !== "object" || source === null) return source;
+  const parts = Object.entries(source).map(([name, part]) => [name, sendablePart(name, part)] as const);
+  return Object.fromEntries(parts) as unknown as ModelParts;
+}
+
+/** @throws OptionError for a device: it belongs to the page */
+export function checkDevice(device: unknown): void {
+  if (device === undefined || typeof device === "string") return;
+  throw new OptionError("device", '"auto", "webgpu" or "cpu", which a worker opens itself', device);
+}
+
+function sendablePart(name: string, part: unknown): unknown {
+  if (Array.isArray(part)) return part.map((each) => sendablePart(name, each));
+  if (isSource(part)) {
+    throw new OptionError(name, "a Blob or bytes, which can be copied into a worker", "a range source");
+  }
+  // A message takes an array's memory along, all of it; and memory that is shared may change while it is read.
+  const isView = part instanceof Uint8Array;
+  if (isView && (part.byteLength < part.buffer.byteLength || !(part.buffer instanceof ArrayBuffer)))
+    return part.slice();
+  return part;
+}

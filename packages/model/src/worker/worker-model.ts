@@ -1,0 +1,211 @@
+/**
+ * The model, through a worker: what it computes never holds up the page.
+ */
+import { DisposedError } from "@blackmamba/tensor";
+import type { BlackMamba as DirectModel, ForwardOptions, LoadOptions } from "../blackmamba.ts";
+import type { ModelConfig } from "../config/config.ts";
+import type { ModelDescription } from "../describe.ts";
+import { WorkerError } from "../errors.ts";
+import type { GenerateOptions } from "../generate/generate.ts";
+import type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
+import type { GeneratedToken } from "../generate/text.ts";
+import type { ParameterCount } from "../parameters.ts";
+import type { ForwardProfile, ProfileOptions } from "../profile.ts";
+import type { FetchOptions } from "../source/locate.ts";
+import type { ModelSource } from "../source/open-model.ts";
+import { Connection } from "./connection.ts";
+import { createWorker } from "./create-worker.ts";
+import type { ModelMethods } from "./model-methods.ts";
+import type { LoadedModel } from "./protocol.ts";
+import { checkDevice, sendableSource } from "./sendable.ts";
+import { type WorkerTokenizer, workerTokenizer } from "./worker-tokenizer.ts";
+
+/** Where a worker comes from. */
+export interface WorkerOptions {
+  /**
+   * Makes the worker, for bundlers that do not find it: one of which all that it runs is
+   * `import "@blackmamba/model/worker/entry"`.
+   */
+  readonly worker?: (() => Worker) | undefined;
+}
+
+/** As `FetchOptions`, less what cannot be given to a worker. */
+export interface WorkerFetchOptions extends Omit<FetchOptions, "hub">, WorkerOptions {
+  /** The hub, its cache and its access token, as in `FetchOptions`. */
+  readonly hub?: Omit<NonNullable<FetchOptions["hub"]>, "fetch"> | undefined;
+}
+
+/** Options of {@link BlackMamba.load}: those of the model without a worker, less what cannot be given to one. */
+export interface WorkerLoadOptions extends Omit<LoadOptions, "device" | keyof FetchOptions>, WorkerFetchOptions {
+  /** The worker opens it: `"auto"` (the default) takes a hardware GPU if there is one, else the CPU. */
+  readonly device?: Extract<LoadOptions["device"], string> | undefined;
+}
+
+/** What a model in a worker runs on. */
+export type WorkerDevice = LoadedModel["device"];
+
+/** Memory of a model in a worker. */
+export interface WorkerMemory {
+  /** Bytes that are allocated for tensors on its device now. */
+  readonly allocatedByteLength: number;
+}
+
+/**
+ * A BlackMamba in a worker of its own. It has the methods of the model without a worker, less the states to step through
+ * yourself.
+ *
+ * Everything that was asked of a worker that ends, or that the browser ends, rejects with a `WorkerError`.
+ *
+ * @example
+ * ```ts
+ * const model = await BlackMamba.load("./models/storyteller/");
+ * for await (const { text } of model.generate("Once upon a time")) output.append(text);
+ * await model.dispose();
+ * ```
+ */
+export class BlackMamba {
+  readonly config: ModelConfig;
+  /** `undefined` where the source has none: then prompts are ids. */
+  readonly tokenizer: WorkerTokenizer | undefined;
+  /** What the worker runs the model on. */
+  readonly device: WorkerDevice;
+  /** One line on which device was taken and why. */
+  readonly deviceReason: string;
+  /** Number of parameters, in all and used for each token. */
+  readonly parameters: ParameterCount;
+  /** Bytes of the weights on the device, in all and read for each token. */
+  readonly byteLength: ParameterCount;
+  /** Tokens of a prompt that are computed together. */
+  readonly prefillChunk: number;
+  readonly #connection: Connection<ModelMethods>;
+  #disposing: Promise<void> | undefined;
+
+  private constructor(connection: Connection<ModelMethods>, loaded: LoadedModel) {
+    this.config = loaded.config;
+    this.tokenizer = loaded.tokenizer && workerTokenizer(connection, loaded.tokenizer);
+    this.device = loaded.device;
+    this.deviceReason = loaded.deviceReason;
+    this.parameters = loaded.parameters;
+    this.byteLength = loaded.byteLength;
+    this.prefillChunk = loaded.prefillChunk;
+    this.#connection = connection;
+  }
+
+  /**
+   * Starts a worker and loads a model in it.
+   *
+   * @param source - as the model without a worker takes it, less range sources; an address may be relative to the page. Bytes are
+   *   copied, Blobs and Files are not
+   * @throws WorkerError where no worker can be had; OptionError naming what cannot be copied into it; and what loading without a
+   *   worker throws: errors of `@blackmamba/model` and `tensor` in their classes, those of other packages as a `CodedError` with
+   *   their `code`
+   */
+  static async load(source: ModelSource, options: WorkerLoadOptions = {}): Promise<BlackMamba> {
+    const { worker, ...others } = options;
+    checkDevice(others.device);
+    const sendable = sendableSource(source);
+    const connection = await connect({ worker, signal: others.signal });
+    try {
+      return new BlackMamba(connection, await connection.call("load", sendable, others));
+    } catch (error) {
+      connection.close(error);
+      throw error;
+    }
+  }
+
+  /**
+   * Logits after every token of a text, from an empty state.
+   *
+   * @param ids - at least one id
+   * @returns [tokens × vocab], row-major: row t predicts token t + 1
+   */
+  async logits(ids: ArrayLike<number>, options?: ForwardOptions): Promise<Float32Array> {
+    return this.#connection.call("logits", ids, options);
+  }
+
+  /**
+   * What happens inside, from an empty state: as the model without a worker tells it.
+   *
+   * @param ids - at least one id
+   */
+  async trace(ids: ArrayLike<number>, options?: Parameters<DirectModel["trace"]>[1]): ReturnType<DirectModel["trace"]> {
+    return this.#connection.call("trace", ids, options);
+  }
+
+  /** Where the time of a forward pass goes, from an empty state. */
+  async profile(options?: Omit<ProfileOptions, "state">): Promise<ForwardProfile> {
+    return this.#connection.call("profile", undefined, options);
+  }
+
+  /**
+   * Continues a prompt, token by token, until `maxTokens` or the end of the text.
+   *
+   * @param prompt - text, or ids
+   */
+  generate(
+    prompt: string | ArrayLike<number>,
+    options?: GenerateOptions,
+  ): AsyncGenerator<GeneratedToken, void, undefined> {
+    return this.#connection.stream("generate", prompt, options);
+  }
+
+  /**
+   * Continues several prompts together, which takes little longer than one alone. The n-th is as `generate` would continue it
+   * with the seed `seed + n`, but for rounding.
+   *
+   * @param prompts - texts, or ids of each
+   */
+  generateBatch(
+    prompts: readonly (string | ArrayLike<number>)[],
+    options?: GenerateBatchOptions,
+  ): AsyncGenerator<BatchToken, void, undefined> {
+    return this.#connection.stream("generateBatch", prompts, options);
+  }
+
+  /** How much memory the worker's device has given to tensors. */
+  async memory(): Promise<WorkerMemory> {
+    return this.#connection.call("memory", undefined);
+  }
+
+  /** Frees all memory the model holds on the device, and ends the worker. Safe to call twice. */
+  async dispose(): Promise<void> {
+    this.#disposing ??= this.#dispose();
+    await this.#disposing;
+  }
+
+  async #dispose(): Promise<void> {
+    try {
+      await this.#connection.call("dispose", undefined);
+    } catch (error) {
+      // A worker that is gone has freed everything.
+      if (!(error instanceof WorkerError)) throw error;
+    } finally {
+      this.#connection.close(new DisposedError("model"));
+    }
+  }
+}
+
+/**
+ * Describes a model, in a worker that ends with it. Reads its configuration and the table of its tensors, and checks that they
+ * belong together.
+ *
+ * @throws the same errors as {@link BlackMamba.load}, those about devices excepted
+ */
+export async function describeModel(source: ModelSource, options: WorkerFetchOptions = {}): Promise<ModelDescription> {
+  const { worker, ...others } = options;
+  const sendable = sendableSource(source);
+  const connection = await connect({ worker, signal: others.signal });
+  try {
+    return await connection.call("describe", sendable, others);
+  } finally {
+    connection.close(new DisposedError("worker"));
+  }
+}
+
+function connect({
+  worker = createWorker as () => Worker,
+  signal,
+}: WorkerOptions & { readonly signal?: AbortSignal | undefined }): Promise<Connection<ModelMethods>> {
+  signal?.throwIfAborted();
+  return Connection.open<ModelMethods>(worker, signal);
+}
