@@ -122,11 +122,12 @@ export class BlackMamba {
   }
 
   /**
-   * What happens inside, from an empty state: as the model without a worker tells it.
+   * What happens inside, from an empty state: the residual stream after each layer, each router's choice, and the hidden attention
+   * of each Mamba, unless `hiddenAttention` is false.
    *
    * @param ids - at least one id
    */
-  async trace(ids: ArrayLike<number>, options?: Parameters<DirectModel["trace"]>[1]): ReturnType<DirectModel["trace"]> {
+  async trace(ids: ArrayLike<number>, options?: TraceOptions): Promise<Trace> {
     return this.#connection.call("trace", ids, options);
   }
 
