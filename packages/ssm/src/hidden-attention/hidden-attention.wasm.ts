@@ -13,7 +13,7 @@ const TILE = 16;
 const MOST_STATES = 1024;
 
 /** Measured: one state of one channel takes so long, for one pair of tokens. */
-const STATE_NS = 0.25;
+const STATE_NS = 0.7;
 
 export function hiddenAttentionWasm(
   { out, dt, A, B, C }: HostOperands<HiddenAttentionOperands>,
