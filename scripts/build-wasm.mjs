@@ -1,5 +1,5 @@
 /**
- * Compiles the packages' AssemblyScript (`packages/NAME/assembly`) to WebAssembly, embedded as base64 in
+ * Compiles the packages' AssemblyScript (`packages/NAME/assembly`) to WebAssembly, embedded as text in
  * `packages/NAME/src/NAME-wasm.generated.ts`, which is committed: nothing else needs the compiler. A test holds that the two
  * belong together.
  *
@@ -50,16 +50,12 @@ export async function compile(name) {
   );
   const [binary] = binaries;
   if (error || !binary) throw new Error(`${name}: ${stderr?.toString()}`, { cause: error });
-  const lines =
-    Buffer.from(binary)
-      .toString("base64")
-      .match(/.{1,116}/g) ?? [];
   return `/**
- * WebAssembly made of \`assembly/\` by \`npm run wasm\`: change it there. ${binary.byteLength} bytes, as base64.
+ * WebAssembly made of \`assembly/\` by \`npm run wasm\`: change it there. ${binary.byteLength} bytes, as hexadecimal
+ * digits on one line: of these gzip finds what repeats, which in base64 begins at another bit each time.
  */
-export const ${name.toUpperCase()}_WASM = \`
-${lines.join("\n")}
-\`;
+export const ${name.toUpperCase()}_WASM =
+  "${Buffer.from(binary).toString("hex")}";
 `;
 }
 

@@ -1,13 +1,12 @@
 /**
- * Opens a checkpoint of any format this package reads, recognised by its first bytes, whatever it is called.
+ * Opens a checkpoint of any format this package reads, recognised by its first bytes, whatever it is called. A web page gets the
+ * code for torch's and GGUF's files when it opens one.
  */
 
 import { type ByteSourceLike, type ReadOptions, toByteSource } from "./byte-source.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { EmptyFileError, LegacyTorchError, TruncatedError, UnknownFormatError } from "./errors.ts";
-import { openGguf } from "./gguf/gguf-checkpoint.ts";
 import { openSafetensors } from "./safetensors/safetensors-checkpoint.ts";
-import { openTorchCheckpoint } from "./torch/torch-checkpoint.ts";
 
 /** What is often found in a checkpoint's place, and what to do about it. */
 const STRANGERS: readonly (readonly [start: string, message: string])[] = [
@@ -29,10 +28,16 @@ export async function openCheckpoint(from: ByteSourceLike, options: ReadOptions 
   if (source.byteLength === 0) throw new EmptyFileError(source.name);
   const start = await source.read(0, Math.min(32, source.byteLength), options);
   const text = String.fromCharCode(...start);
-  if (text.startsWith("PK")) return openTorchCheckpoint(source, options);
+  if (text.startsWith("PK")) {
+    const { openTorchCheckpoint } = await import("./torch/torch-checkpoint.ts");
+    return openTorchCheckpoint(source, options);
+  }
   // A safetensors header is JSON behind its own length of 8 bytes.
   if (text[8] === "{" && start[7] === 0) return openSafetensors(source, options);
-  if (text.startsWith("GGUF")) return openGguf(source, options);
+  if (text.startsWith("GGUF")) {
+    const { openGguf } = await import("./gguf/gguf-checkpoint.ts");
+    return openGguf(source, options);
+  }
   if (start[0] === 0x80 && (start[1] ?? 255) <= 5) throw new LegacyTorchError(source.name);
   const stranger = STRANGERS.find(([prefix]) => text.startsWith(prefix));
   if (stranger) throw new UnknownFormatError(source.name, stranger[1]);

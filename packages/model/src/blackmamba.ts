@@ -24,7 +24,7 @@ import { countBytes, countParameters, type ParameterCount } from "./parameters.t
 import { type ForwardProfile, type ProfileOptions, profileForward } from "./profile.ts";
 import type { FetchOptions } from "./source/locate.ts";
 import { type ModelSource, openModel } from "./source/open-model.ts";
-import { type Trace, traceForward } from "./trace.ts";
+import { type Trace, type TraceOptions, traceForward } from "./trace.ts";
 import {
   checkWeights,
   disposeWeights,
@@ -33,7 +33,6 @@ import {
   presentWeights,
 } from "./weights/load-weights.ts";
 import { type MakeWeight, madeWeights, makeWeights } from "./weights/make-weights.ts";
-import { checkQuantize, quantizedWeights } from "./weights/quantized-weights.ts";
 import { type ModelTable, weightTable } from "./weights/weight-table.ts";
 
 /** Enough to read each weight for many tokens, and few enough for their states to be small beside the weights. */
@@ -66,7 +65,7 @@ export interface CreateOptions extends Pick<LoadOptions, "device" | "signal"> {
   readonly makeWeight: MakeWeight;
 }
 
-/** Options of {@link BlackMamba.logits} and {@link BlackMamba.trace}. */
+/** Options of {@link BlackMamba.logits} and {@link BlackMamba.advanceAll}. */
 export interface ForwardOptions {
   readonly signal?: AbortSignal | undefined;
 }
@@ -135,11 +134,12 @@ export class BlackMamba {
     { device = "auto", quantize, signal, onProgress, hub, onFetch }: LoadOptions = {},
   ): Promise<BlackMamba> {
     signal?.throwIfAborted();
-    checkQuantize(quantize);
+    const quantizing = quantize === undefined ? undefined : await import("./weights/quantized-weights.ts");
+    quantizing?.checkQuantize(quantize);
     const { config, checkpoint, tokenizer, complete } = await openModel(source, { hub, onFetch, signal });
     try {
       const table = weightTable(config);
-      const stored = quantize ? quantizedWeights(checkpoint, table, quantize) : checkpoint;
+      const stored = quantizing && quantize ? quantizing.quantizedWeights(checkpoint, table, quantize) : checkpoint;
       const parameters = countParameters(presentWeights(checkpoint, table));
       return await BlackMamba.#on(device, { config, tokenizer, parameters }, async (selected) => {
         checkWeights(checkpoint, table);
@@ -215,15 +215,16 @@ export class BlackMamba {
   }
 
   /**
-   * What happens inside, from an empty state: the residual stream after each layer and each router's choice.
+   * What happens inside, from an empty state: the residual stream after each layer, each router's choice, and the hidden attention
+   * of each Mamba, unless `hiddenAttention` is false.
    *
    * @param ids - at least one id
+   * @throws PromptError for no ids, or one that is not in the vocabulary
    */
-  async trace(ids: ArrayLike<number>, { signal }: ForwardOptions = {}): Promise<Trace> {
+  async trace(ids: ArrayLike<number>, options: TraceOptions = {}): Promise<Trace> {
     this.#assertUsable();
-    return this.#withSequence((sequence) =>
-      traceForward(this.#engine, this.device, this.config, sequence, ids, signal),
-    );
+    const parts = { engine: this.#engine, device: this.device, config: this.config, weights: this.#weights };
+    return this.#withSequence((sequence) => traceForward(parts, sequence, ids, options));
   }
 
   /**

@@ -45,7 +45,7 @@ export type { ParameterCount } from "./parameters.ts";
 export type { ForwardProfile, ProfileOptions } from "./profile.ts";
 export { type FetchOptions, openModelFolder } from "./source/locate.ts";
 export type { ModelParts, ModelSource } from "./source/open-model.ts";
-export type { LayerTrace, RouteTrace, Trace } from "./trace.ts";
+export type { LayerTrace, RouteTrace, Trace, TraceOptions } from "./trace.ts";
 export type { LoadProgress } from "./weights/load-weights.ts";
 export type { MakeWeight, WeightRecipe, WeightRequest } from "./weights/make-weights.ts";
 export { type StoredTensor, storedTensors } from "./weights/stored-tensors.ts";

@@ -5,4 +5,4 @@ import type { WasmModule } from "@blackmamba/tensor";
 import { BENCH_WASM } from "../bench-wasm.generated.ts";
 
 /** As the CPU device's engine takes it. */
-export const benchModule: WasmModule = { name: "@blackmamba/bench", base64: BENCH_WASM };
+export const benchModule: WasmModule = { name: "@blackmamba/bench", hex: BENCH_WASM };

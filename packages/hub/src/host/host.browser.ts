@@ -2,11 +2,9 @@
 import { createBrowserCache } from "../cache/browser-cache.ts";
 import { createHasher } from "./hasher.browser.ts";
 import type { Host } from "./host.ts";
-import { memoryFile } from "./memory-file.ts";
 
 export const host: Host = {
   hubSettings: async () => ({ endpoint: "https://huggingface.co", token: undefined, isOffline: false }),
   openCache: createBrowserCache,
   createHasher,
-  temporaryFile: async () => memoryFile(),
 };

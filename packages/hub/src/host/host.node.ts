@@ -3,11 +3,9 @@ import { createNodeCache } from "../cache/node-cache.node.ts";
 import { cacheFolderOf, hubSettingsOf } from "./environment.node.ts";
 import { createHasher } from "./hasher.node.ts";
 import type { Host } from "./host.ts";
-import { createTemporaryFile } from "./temporary-file.node.ts";
 
 export const host: Host = {
   hubSettings: () => hubSettingsOf(process.env),
   openCache: async (folder) => createNodeCache(folder ?? cacheFolderOf(process.env)),
   createHasher,
-  temporaryFile: createTemporaryFile,
 };

@@ -1,7 +1,9 @@
-/** What differs between Node and a browser. Chosen by the `#host` entry of package.json. */
+/**
+ * What differs between Node and a browser for files of a hub. Chosen by the `#host` entry of package.json. Not here: what any file on
+ * a server needs, see `temporary-file.ts`.
+ */
 import type { FileCache } from "../cache/file-cache.ts";
 import type { FileHash, Hasher } from "../download/hash.ts";
-import type { TemporaryFile } from "./temporary-file.ts";
 
 /** Where a hub is, and what it lets us see. */
 export interface HubSettings {
@@ -19,6 +21,4 @@ export interface Host {
   /** The cache; `undefined` where the browser keeps nothing. */
   openCache(folder?: string): Promise<FileCache | undefined>;
   createHasher(algorithm: FileHash["algorithm"], byteLength: number): Hasher;
-  /** A file that nobody finds again. */
-  temporaryFile(): Promise<TemporaryFile>;
 }

@@ -1,4 +1,4 @@
-/** A file in the system's folder for such, which is gone when it is closed. */
+/** A file in the system's folder for such, which is gone when it is closed. Chosen by the `#temporary-file` entry of package.json. */
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -181,6 +181,19 @@ describe("openUrl", () => {
     await expect(source.read(bytes.byteLength, 1)).rejects.toThrow("truncated");
   });
 
+  it("fetches a file once, in one request, when it is said that all of it will be read", async () => {
+    let requests = 0;
+    const source = await openUrl(await start({ faultOf: () => void requests++ }));
+    await source.complete?.();
+    const [requestsBefore, before] = [requests, server?.sentBytes ?? 0];
+    for (let at = 0; at < bytes.byteLength; at += 1000) {
+      expectBytes(await source.read(at, 1000), bytes.subarray(at, at + 1000));
+    }
+    expect((server?.sentBytes ?? 0) - before).toBe(bytes.byteLength);
+    expect(requests - requestsBefore).toBe(1);
+    await source.close?.();
+  });
+
   it("fetches all of a file of a server that gives no ranges", async () => {
     const source = await openUrl(await start({ hasRanges: false }));
     expect(source.byteLength).toBe(bytes.byteLength);

@@ -1,7 +1,9 @@
 /**
- * A file on a server as a source of bytes: each range is fetched when it is read, and nothing is kept.
+ * A file on a server as a source of bytes, of which nothing is kept: each range is fetched when it is read, and once it is known that
+ * all of it will be read, in blocks.
  */
-import { type ByteSource, checkRange, type ReadOptions } from "@blackmamba/checkpoint";
+import { type ByteSource, checkRange } from "@blackmamba/checkpoint";
+import { Blocks } from "./blocks.ts";
 import { collect } from "./collect.ts";
 import { fetchRange } from "./fetch-range.ts";
 import type { RemoteFile } from "./remote-file.ts";
@@ -13,20 +15,22 @@ import type { RemoteFile } from "./remote-file.ts";
  */
 export function httpSource(file: RemoteFile & { readonly byteLength: number }): ByteSource {
   const { name, byteLength } = file;
+  const fetchBytes = (start: number, end: number, signal: AbortSignal | undefined) =>
+    collect(fetchRange(file, start, end, { signal }), end - start);
+  let blocks: Blocks | undefined;
   return {
     name,
     byteLength,
-    read: (byteOffset, wanted, options = {}) => readRange(file, byteOffset, wanted, options),
+    async read(byteOffset, wanted, options = {}) {
+      checkRange(name, byteLength, byteOffset, wanted);
+      options.signal?.throwIfAborted();
+      if (blocks) return blocks.read(byteOffset, wanted, options);
+      return fetchBytes(byteOffset, byteOffset + wanted, options.signal);
+    },
+    async complete({ signal } = {}) {
+      signal?.throwIfAborted();
+      blocks ??= new Blocks(byteLength, fetchBytes);
+    },
+    close: async () => blocks?.close(),
   };
-}
-
-async function readRange(
-  file: RemoteFile & { readonly byteLength: number },
-  byteOffset: number,
-  byteLength: number,
-  { signal }: ReadOptions,
-): Promise<Uint8Array> {
-  checkRange(file.name, file.byteLength, byteOffset, byteLength);
-  signal?.throwIfAborted();
-  return collect(fetchRange(file, byteOffset, byteOffset + byteLength, { signal }), byteLength);
 }

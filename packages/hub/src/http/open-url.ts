@@ -2,7 +2,7 @@
  * A file on any server as a source of bytes. Not here: a hub's files, which are kept, see `hub/`.
  */
 import { type ByteSource, checkRange, type ReadOptions } from "@blackmamba/checkpoint";
-import { host } from "#host";
+import { createTemporaryFile } from "#temporary-file";
 import { AddressError } from "../errors.ts";
 import { fetchRange } from "./fetch-range.ts";
 import { httpSource } from "./http-source.ts";
@@ -29,7 +29,7 @@ export async function openUrl(url: string, { signal, ...http }: UrlOptions = {})
 }
 
 async function fetchWhole(file: RemoteFile, signal: AbortSignal | undefined): Promise<ByteSource> {
-  const temporary = await host.temporaryFile();
+  const temporary = await createTemporaryFile();
   try {
     const end = file.byteLength ?? Number.POSITIVE_INFINITY;
     for await (const piece of fetchRange(file, 0, end, { signal })) await temporary.append(piece);

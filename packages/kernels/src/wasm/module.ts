@@ -5,7 +5,7 @@ import type { HostTensor, WasmModule } from "@blackmamba/tensor";
 import { KERNELS_WASM } from "../kernels-wasm.generated.ts";
 
 /** As the CPU device's engine takes it. */
-export const kernelsModule: WasmModule = { name: "@blackmamba/kernels", base64: KERNELS_WASM };
+export const kernelsModule: WasmModule = { name: "@blackmamba/kernels", hex: KERNELS_WASM };
 
 /** Address of a tensor's first element in the engine's memory; 0 for none. */
 export function addressOf(tensor: HostTensor | undefined): number {

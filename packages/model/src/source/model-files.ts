@@ -27,10 +27,10 @@ export async function openModelFiles(located: Located, signal: AbortSignal | und
   const isGguf = weightsFile.endsWith(".gguf");
   if (!isGguf) requireFile(located, files, "config.json", ["config.json"]);
 
-  const opened: ByteSource[] = [];
-  const open = async (name: string): Promise<ByteSource> => {
-    const source = await folder.open(name, { signal });
-    opened.push(source);
+  const opening: Promise<ByteSource>[] = [];
+  const open = (name: string): Promise<ByteSource> => {
+    const source = folder.open(name, { signal });
+    opening.push(source);
     return source;
   };
   const optional = async (name: string) => (files.includes(name) ? open(name) : undefined);
@@ -49,15 +49,20 @@ export async function openModelFiles(located: Located, signal: AbortSignal | und
     for (const file of shardFiles(index)) weights.push(await open(file));
     return { weights, weightsIndex: source };
   };
+  // Together: over a network each takes as long as its way there and back.
+  const parts = [
+    isGguf ? undefined : open("config.json"),
+    optional("tokenizer.json"),
+    optional("tokenizer_config.json"),
+    INDEX_FILES.includes(weightsFile) ? openIndexed() : open(weightsFile).then((weights) => ({ weights })),
+  ] as const;
   try {
-    return {
-      config: isGguf ? undefined : await open("config.json"),
-      tokenizer: await optional("tokenizer.json"),
-      tokenizerConfig: await optional("tokenizer_config.json"),
-      ...(INDEX_FILES.includes(weightsFile) ? await openIndexed() : { weights: await open(weightsFile) }),
-    };
+    const [config, tokenizer, tokenizerConfig, weights] = await Promise.all(parts);
+    return { config, tokenizer, tokenizerConfig, ...weights };
   } catch (error) {
-    await Promise.all(opened.map((source) => source.close?.()));
+    await Promise.allSettled(parts);
+    const opened = await Promise.allSettled(opening);
+    await Promise.all(opened.map((each) => (each.status === "fulfilled" ? each.value.close?.() : undefined)));
     throw error;
   }
 }

@@ -11,15 +11,8 @@ import {
   parseShardIndex,
   toByteSource,
 } from "@blackmamba/checkpoint";
-import {
-  createByteTokenizer,
-  createGgufTokenizer,
-  createTokenizer,
-  type Tokenizer,
-  TokenizerError,
-} from "@blackmamba/tokenizer";
+import { createByteTokenizer, createTokenizer, type Tokenizer, TokenizerError } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "../config/config.ts";
-import { parseGgufConfig } from "../config/gguf-config.ts";
 import { ModelFileError } from "../errors.ts";
 import { redundantNames } from "../weights/weight-table.ts";
 import { isFiles, locateFiles } from "./files.ts";
@@ -82,12 +75,18 @@ export async function openModel(source: ModelSource, options: FetchOptions = {})
   let parts = located ? await openModelFiles(located, signal) : (source as ModelParts);
   const name = typeof source === "string" ? source : "model";
   let opened: Checkpoint | undefined;
+  // Read beside the weights' header, but what is wrong with it is told after what is wrong with the weights.
+  const readingTokenizer = readTokenizer(parts, signal);
+  readingTokenizer.catch(() => {});
   try {
     opened = await openWeights(parts, signal);
     const config = await readConfig(parts, opened, signal);
-    if (!parts.tokenizer) parts = { ...parts, ...(await openUsualTokenizer(located, config, signal)) };
-    const tokenizerFiles = await readTokenizer(parts, signal);
-    const tokenizer = openTokenizer(parts, tokenizerFiles, opened, config);
+    let tokenizerFiles = await readingTokenizer;
+    if (!parts.tokenizer) {
+      parts = { ...parts, ...(await openUsualTokenizer(located, config, signal)) };
+      tokenizerFiles = await readTokenizer(parts, signal);
+    }
+    const tokenizer = await openTokenizer(parts, tokenizerFiles, opened, config);
     const complete = async () => {
       await Promise.all([parts.weights].flat().map((each) => isSource(each) && each.complete?.({ signal })));
     };
@@ -96,6 +95,7 @@ export async function openModel(source: ModelSource, options: FetchOptions = {})
     await opened?.close();
     throw error;
   } finally {
+    await readingTokenizer.catch(() => {});
     // The checkpoint closes its own sources; the rest has been read.
     await Promise.all([parts.config, parts.tokenizer, parts.tokenizerConfig, parts.weightsIndex].map(close));
     if (!opened) await Promise.all([parts.weights].flat().map(close));
@@ -118,7 +118,10 @@ async function readConfig(
   checkpoint: Checkpoint,
   signal: AbortSignal | undefined,
 ): Promise<ModelConfig> {
-  if ("values" in checkpoint) return parseGgufConfig(checkpoint as GgufCheckpoint);
+  if ("values" in checkpoint) {
+    const { parseGgufConfig } = await import("../config/gguf-config.ts");
+    return parseGgufConfig(checkpoint as GgufCheckpoint);
+  }
   if (config) return parseConfig(await readJson(config, "config.json", { signal }), nameOf(config, "config.json"));
   throw new ModelFileError(
     `${checkpoint.name}: expected config.json beside it, found none; only a GGUF file has its configuration within`,
@@ -171,14 +174,17 @@ async function readTokenizer(parts: ModelParts, signal: AbortSignal | undefined)
   return { json, config };
 }
 
-function openTokenizer(
+async function openTokenizer(
   parts: ModelParts,
   { json, config }: TokenizerFiles,
   checkpoint: Checkpoint,
   { layout, vocab }: ModelConfig,
-): Tokenizer | undefined {
+): Promise<Tokenizer | undefined> {
   if (!parts.tokenizer) {
-    if ("values" in checkpoint) return tokenizerWithin(checkpoint as GgufCheckpoint);
+    if ("values" in checkpoint) {
+      const { openTokenizerWithin } = await import("./tokenizer-within.ts");
+      return openTokenizerWithin(checkpoint as GgufCheckpoint);
+    }
     // A MambaByte: it has as many ids as a byte has values, and no file that says so.
     return layout === "state-spaces" && vocab === 256 ? createByteTokenizer() : undefined;
   }
@@ -191,15 +197,6 @@ function openTokenizer(
       .replace(/^tokenizer\.json/, nameOf(parts.tokenizer, "tokenizer.json"))
       .replace(/^tokenizer_config\.json/, nameOf(parts.tokenizerConfig, "tokenizer_config.json"));
     throw new ModelFileError(message, { cause });
-  }
-}
-
-function tokenizerWithin({ name, values }: GgufCheckpoint): Tokenizer | undefined {
-  try {
-    return createGgufTokenizer(values);
-  } catch (cause) {
-    if (!(cause instanceof TokenizerError)) throw cause;
-    throw new ModelFileError(`${name}: ${cause.message}`, { cause });
   }
 }
 

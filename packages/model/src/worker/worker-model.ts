@@ -167,20 +167,25 @@ export class BlackMamba {
     return this.#connection.call("memory", undefined);
   }
 
-  /** Frees all memory the model holds on the device, and ends the worker. Safe to call twice. */
+  /**
+   * Frees all memory the model holds on the device, and ends the worker. What is under way rejects with a `DisposedError`. Safe to
+   * call twice.
+   */
   async dispose(): Promise<void> {
     this.#disposing ??= this.#dispose();
     await this.#disposing;
   }
 
   async #dispose(): Promise<void> {
+    const disposed = new DisposedError("model");
     try {
+      this.#connection.cancel(disposed);
       await this.#connection.call("dispose", undefined);
     } catch (error) {
       // A worker that is gone has freed everything.
       if (!(error instanceof WorkerError)) throw error;
     } finally {
-      this.#connection.close(new DisposedError("model"));
+      this.#connection.close(disposed);
     }
   }
 }

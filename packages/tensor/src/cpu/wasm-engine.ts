@@ -17,8 +17,8 @@ import type { WasmMemory } from "./wasm-memory.ts";
 export interface WasmModule {
   /** Names it in errors. */
   readonly name: string;
-  /** The binary, as base64; white space is ignored. */
-  readonly base64: string;
+  /** The binary, as hexadecimal digits. */
+  readonly hex: string;
 }
 
 /**
@@ -109,7 +109,7 @@ export class ThreadedWasmEngine implements WasmEngine {
   task(module: WasmModule, name: string): TaskId {
     let known = this.#modules.get(module);
     if (!known) {
-      const compiled = new WebAssembly.Module(bytesOf(module.base64));
+      const compiled = new WebAssembly.Module(bytesOf(module.hex));
       const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.#memory.memory } });
       const names = Object.keys(exports);
       known = { first: this.#tasks.length, names };
@@ -241,6 +241,6 @@ export class ThreadedWasmEngine implements WasmEngine {
 /** Whether this thread may wait: all but a page's main thread. */
 const CAN_SLEEP = typeof document === "undefined";
 
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
 }
