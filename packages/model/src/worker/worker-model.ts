@@ -16,7 +16,7 @@ import type { ModelSource } from "../source/open-model.ts";
 import { Connection } from "./connection.ts";
 import { createWorker } from "./create-worker.ts";
 import type { ModelMethods } from "./model-methods.ts";
-import type { LoadedModel } from "./protocol.ts";
+import type { LoadedModel, WorkerDevice } from "./protocol.ts";
 import { checkDevice, sendableSource } from "./sendable.ts";
 import { type WorkerTokenizer, workerTokenizer } from "./worker-tokenizer.ts";
 
@@ -40,9 +40,6 @@ export interface WorkerLoadOptions extends Omit<LoadOptions, "device" | keyof Fe
   /** The worker opens it: `"auto"` (the default) takes a hardware GPU if there is one, else the CPU. */
   readonly device?: Extract<LoadOptions["device"], string> | undefined;
 }
-
-/** What a model in a worker runs on. */
-export type WorkerDevice = LoadedModel["device"];
 
 /** Memory of a model in a worker. */
 export interface WorkerMemory {
