@@ -2,6 +2,7 @@
  * BlackMamba: Mamba and mixture-of-experts language models in Node and the browser, on WebGPU and the CPU.
  *
  * @packageDocumentation
+ * @mergeModuleWith <project>
  */
 
 export type { WriteProgress } from "@blackmamba/checkpoint";
