@@ -120,10 +120,15 @@ export class Engine {
     return this.#residentTensors.reduce((sum, { storage }) => sum + storage.byteLength, 0);
   }
 
-  /** A sequence before its prompt, whose ids are to be chosen on the device. */
+  /**
+   * A sequence before its prompt, whose ids are to be chosen on the device.
+   *
+   * @param chosen - how many of the prompt's last ids were chosen in the same way before: random numbers are counted on
+   */
   async createSampledSequence(
     prompt: ArrayLike<number>,
     { kind, settings }: SequenceSampling,
+    chosen: number,
   ): Promise<SampledSequence> {
     const { device, config } = this.#inputs;
     const sequence = this.createSequence();
@@ -132,7 +137,8 @@ export class Engine {
       const sampling = { ...state, next: sequence.pool.createTensor("u32", [1], "next id") };
       await device.write(sampling.settings, settings);
       if (kind.penalty) await device.write(sampling.seen, seenBitmap(prompt, config.vocab));
-      return Object.assign(sequence, { sampling, kind, chosen: 0 });
+      if (chosen > 0) await device.write(sampling.steps, Uint32Array.of(chosen));
+      return Object.assign(sequence, { sampling, kind, chosen });
     } catch (error) {
       await this.disposeSequence(sequence);
       throw error;
