@@ -1,7 +1,13 @@
 /**
  * Makes models: of a source's files, or of weights that the caller makes. All that is done again when the device is lost is here.
  */
-import type { Device, DeviceChoice, DeviceLostError, QuantizedDType } from "@blackmamba/tensor";
+import {
+  type Device,
+  type DeviceChoice,
+  type DeviceLostError,
+  OutOfMemoryError,
+  type QuantizedDType,
+} from "@blackmamba/tensor";
 import type { Tokenizer } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "./config/config.ts";
 import { DeviceModel } from "./device/device-model.ts";
@@ -20,6 +26,7 @@ import {
 import { type MakeWeight, madeWeights, makeWeights } from "./weights/make-weights.ts";
 import { checkQuantize, quantizedWeights } from "./weights/quantized-weights.ts";
 import { weightTable } from "./weights/weight-table.ts";
+import { weightsOutOfMemory } from "./weights/weights-out-of-memory.ts";
 
 /** Options of {@link BlackMamba.load}. */
 export interface LoadOptions extends FetchOptions {
@@ -104,7 +111,12 @@ async function loadOnto(source: ModelSource, options: LoadOptions) {
       // Begun first: what has to be fetched is then on its way before it is asked for.
       const completed = complete();
       completed.catch(() => {});
-      const weights = await loadWeights(selected, stored, table, { signal, onProgress });
+      const { allocatedByteLength } = selected;
+      const loading = loadWeights(selected, stored, table, { signal, onProgress });
+      const weights = await loading.catch((error: unknown) => {
+        if (!(error instanceof OutOfMemoryError)) throw error;
+        throw weightsOutOfMemory(error, { checkpoint, table, quantize }, selected, allocatedByteLength);
+      });
       try {
         await completed;
       } catch (error) {

@@ -5,7 +5,15 @@
  * another's comes, which costs nothing, not even memory, while there is only one.
  */
 import { createSampleState, type SampleKind, seenBitmap } from "@blackmamba/kernels";
-import { type Device, DisposedError, type PreparedProgram, type Tensor, TensorPool } from "@blackmamba/tensor";
+import {
+  type Device,
+  DisposedError,
+  OutOfMemoryError,
+  type PreparedProgram,
+  type Tensor,
+  TensorPool,
+} from "@blackmamba/tensor";
+import { forgetFailures } from "../device/forget-failures.ts";
 import { OptionError, PromptError, StateError } from "../errors.ts";
 import { createForward, createHead, type Forward, type ForwardInputs, type Head } from "./forward.ts";
 import { promptCapacities } from "./prompt-capacities.ts";
@@ -478,49 +486,61 @@ export class Engine {
 
   /** The resident slot: single tokens of one sequence, and its sampler. */
   #single(): Promise<Slots> {
-    return this.#record("decode", async (inputs) => {
+    return this.#record("a token", async (inputs) => {
       this.#decode = await Slots.create(inputs, 1);
       return this.#decode;
     });
   }
 
-  async #createSlots(capacity: number): Promise<OwnSlots> {
-    const pool = this.#newPool(this.#device);
-    try {
-      const state = createLayerStates(pool, this.#inputs.config, capacity);
-      return { pool, slots: await Slots.create({ ...this.#inputs, pool, state }, capacity) };
-    } catch (error) {
-      this.#disposePool(pool);
-      throw error;
-    }
+  #createSlots(capacity: number): Promise<OwnSlots> {
+    return this.#recordIn(`${capacity} sequences together`, async (inputs) => {
+      const state = createLayerStates(inputs.pool, inputs.config, capacity);
+      return { pool: inputs.pool, slots: await Slots.create({ ...inputs, state }, capacity) };
+    });
   }
 
   /** The forward pass over so many tokens of one sequence. */
   async #forwardFor(tokens: number): Promise<Forward> {
     if (tokens === 1) return (await this.#single()).forward;
     const capacity = this.#promptCapacities.find((most) => tokens <= most) ?? this.prefillChunk;
-    return this.#record(`prompt of ${capacity}`, (inputs) => createForward(inputs, capacity, "sequence"));
+    return this.#record(`a prompt of ${capacity} tokens`, (inputs) => createForward(inputs, capacity, "sequence"));
   }
 
   /** The logits of every token: only those who ask for them pay for their memory. */
   #allRows({ residual, capacity }: Forward): Promise<Head> {
     const rows = Math.min(capacity, this.#logitsRows);
-    return this.#record(`logits of ${capacity}`, (inputs) => createHead(inputs, residual, { rows, lastOnly: false }));
+    return this.#record(`the logits of ${capacity} tokens`, (inputs) =>
+      createHead(inputs, residual, { rows, lastOnly: false }),
+    );
   }
 
-  /** Records programs when they are first needed; when that fails, nothing stays allocated and it may be tried again. */
+  /** Records programs when they are first needed; when that fails it may be tried again. */
   #record<T extends Forward | Head | Slots>(name: string, create: (inputs: ForwardInputs) => Promise<T>): Promise<T> {
     let recorded = this.#recorded.get(name) as Promise<T> | undefined;
     if (!recorded) {
-      const pool = this.#newPool(this.#device);
-      recorded = create({ ...this.#inputs, pool });
+      recorded = this.#recordIn(name, create);
       this.#recorded.set(name, recorded);
-      recorded.catch(() => {
-        this.#recorded.delete(name);
-        this.#disposePool(pool);
-      });
+      recorded.catch(() => this.#recorded.delete(name));
     }
     return recorded;
+  }
+
+  /** Records programs in a pool of their own; when that fails, nothing stays allocated. */
+  async #recordIn<T>(name: string, create: (inputs: ForwardInputs) => Promise<T>): Promise<T> {
+    const device = this.#device;
+    const pool = this.#newPool(device);
+    try {
+      const recorded = await create({ ...this.#inputs, pool });
+      // A GPU says only now whether it had room: before anything is computed there.
+      await device.settled();
+      return recorded;
+    } catch (error) {
+      const { byteLength } = pool;
+      this.#disposePool(pool);
+      if (!(error instanceof OutOfMemoryError)) throw error;
+      await forgetFailures(device);
+      throw scratchOutOfMemory(error, name, byteLength, device);
+    }
   }
 
   #disposePool(pool: TensorPool): void {
@@ -534,6 +554,21 @@ export class Engine {
     this.#pools.push(pool);
     return pool;
   }
+}
+
+/** What is said where there is no room for what is computed in between. */
+function scratchOutOfMemory(
+  error: OutOfMemoryError,
+  name: string,
+  asked: number,
+  { kind, name: deviceName, allocatedByteLength: kept }: Device,
+): OutOfMemoryError {
+  const { allocatedByteLength, maxByteLength } = error;
+  const facts = `no room to compute ${name}: ${asked} bytes were asked for beside the ${kept} that ${kind} ${deviceName} has given`;
+  return new OutOfMemoryError(
+    `${facts} (${error.message}); dispose what is not needed any more, or load with quantize to have smaller weights`,
+    { cause: error, allocatedByteLength, maxByteLength },
+  );
 }
 
 function isSampled(sequence: Sequence): sequence is SampledSequence {
