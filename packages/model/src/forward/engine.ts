@@ -197,8 +197,8 @@ export class Engine {
       const programs = await slots.stepPrograms(sequence.kind);
       signal?.throwIfAborted();
       this.#assertWhole(sequence);
+      await this.#takeTurn(sequence);
       sequence.broken = true;
-      this.#takeTurn(sequence);
       await this.#device.run(programs, { times, signal });
       sequence.position += times;
       sequence.chosen += times;
@@ -285,10 +285,14 @@ export class Engine {
       const { slots } = this.#together as OwnSlots;
       const { forward } = slots;
       signal?.throwIfAborted();
+      const own: (readonly Tensor[])[] = [];
+      for (const sequence of sequences) {
+        if (!sequence.states) await this.#takeTurn(sequence);
+        own.push(stateTensors(await this.#giveRoom(sequence)));
+      }
       for (const sequence of sequences) sequence.broken = true;
       for (const [slot, sequence] of sequences.entries()) {
-        if (!sequence.states) this.#takeTurn(sequence);
-        const states = this.#owner === sequence ? this.#residentTensors : stateTensors(this.#ownStates(sequence));
+        const states = this.#owner === sequence ? this.#residentTensors : (own[slot] as readonly Tensor[]);
         this.#copyAll(states, slots.slotState(slot));
       }
       const all = new Uint32Array(slots.capacity);
@@ -296,7 +300,7 @@ export class Engine {
       await this.#device.write(forward.ids, all);
       await this.#device.run(forward.programs(true), { tokens: count, signal });
       for (const [slot, sequence] of sequences.entries()) {
-        this.#copyAll(slots.slotState(slot), stateTensors(this.#ownStates(sequence)));
+        this.#copyAll(slots.slotState(slot), own[slot] as readonly Tensor[]);
         // What is resident is the past.
         if (this.#owner === sequence) this.#owner = undefined;
         sequence.position += 1;
@@ -338,7 +342,7 @@ export class Engine {
     return this.#exclusively(sequence, async () => {
       const forward = await this.#forwardFor(tokens);
       const end = tokens === 1 ? [await (await this.#single()).sampler(GREEDY)] : [];
-      this.#takeTurn(sequence);
+      await this.#takeTurn(sequence);
       await this.#writeSpreadIds(forward);
       const layers = [...(await forward.layers()), forward.last.program];
       return use([...forward.programs(true), ...end], [...layers, ...end]);
@@ -408,8 +412,8 @@ export class Engine {
       const tokens = part.length;
       const forward = await this.#forwardFor(tokens);
       signal?.throwIfAborted();
+      await this.#takeTurn(sequence);
       sequence.broken = true;
-      this.#takeTurn(sequence);
       await this.#device.write(forward.ids, part);
       await each(forward, tokens, start + tokens === ids.length);
       sequence.position += tokens;
@@ -418,10 +422,14 @@ export class Engine {
   }
 
   /** Puts a sequence's state where the programs find it. */
-  #takeTurn(sequence: Sequence): void {
-    if (this.#owner === sequence) return;
+  async #takeTurn(sequence: Sequence): Promise<void> {
+    const owner = this.#owner;
+    if (owner === sequence) return;
     // One that was left in the middle of a token does not come back.
-    if (this.#owner && !this.#owner.broken) this.#copyAll(this.#residentOf(this.#owner), this.#ownTensors(this.#owner));
+    if (owner && !owner.broken && !owner.disposed) {
+      await this.#giveRoom(owner);
+      this.#copyAll(this.#residentOf(owner), this.#ownTensors(owner));
+    }
     if (sequence.states) {
       this.#copyAll(this.#ownTensors(sequence), this.#residentOf(sequence));
     } else {
@@ -433,14 +441,23 @@ export class Engine {
     this.#owner = sequence;
   }
 
-  #ownStates(sequence: Sequence): LayerStates {
-    sequence.states ??= createLayerStates(sequence.pool, this.#inputs.config);
-    return sequence.states;
+  /** Memory of its own for a sequence's state. A GPU says at once whether it had any: what is copied there is nowhere else then. */
+  async #giveRoom(sequence: Sequence): Promise<LayerStates> {
+    if (sequence.states) return sequence.states;
+    const states = createLayerStates(sequence.pool, this.#inputs.config);
+    try {
+      await this.#device.settled();
+    } catch (error) {
+      for (const { storage } of stateTensors(states)) storage.dispose();
+      throw await this.#explain(error, "a sequence beside another", this.stateByteLength);
+    }
+    sequence.states = states;
+    return states;
   }
 
   /** A sequence's own tensors, which hold what it has come to while it is not its turn. */
   #ownTensors(sequence: Sequence): readonly Tensor[] {
-    const states = stateTensors(this.#ownStates(sequence));
+    const states = stateTensors(sequence.states as LayerStates);
     return isSampled(sequence) ? slotTensors(states, sequence.sampling) : states;
   }
 
@@ -537,10 +554,21 @@ export class Engine {
     } catch (error) {
       const { byteLength } = pool;
       this.#disposePool(pool);
-      if (!(error instanceof OutOfMemoryError)) throw error;
-      await forgetFailures(device);
-      throw scratchOutOfMemory(error, name, byteLength, device);
+      throw await this.#explain(error, name, byteLength);
     }
+  }
+
+  /** Of memory that was lacking, says for what, and how much was asked for; other errors stay as they are. */
+  async #explain(error: unknown, name: string, asked: number): Promise<unknown> {
+    if (!(error instanceof OutOfMemoryError)) return error;
+    await forgetFailures(this.#device);
+    const { kind, name: deviceName, allocatedByteLength: kept } = this.#device;
+    const { allocatedByteLength, maxByteLength } = error;
+    const facts = `no room to compute ${name}: ${asked} bytes were asked for beside the ${kept} that ${kind} ${deviceName} has given`;
+    return new OutOfMemoryError(
+      `${facts} (${error.message}); dispose what is not needed any more, or load with quantize to have smaller weights`,
+      { cause: error, allocatedByteLength, maxByteLength },
+    );
   }
 
   #disposePool(pool: TensorPool): void {
@@ -554,21 +582,6 @@ export class Engine {
     this.#pools.push(pool);
     return pool;
   }
-}
-
-/** What is said where there is no room for what is computed in between. */
-function scratchOutOfMemory(
-  error: OutOfMemoryError,
-  name: string,
-  asked: number,
-  { kind, name: deviceName, allocatedByteLength: kept }: Device,
-): OutOfMemoryError {
-  const { allocatedByteLength, maxByteLength } = error;
-  const facts = `no room to compute ${name}: ${asked} bytes were asked for beside the ${kept} that ${kind} ${deviceName} has given`;
-  return new OutOfMemoryError(
-    `${facts} (${error.message}); dispose what is not needed any more, or load with quantize to have smaller weights`,
-    { cause: error, allocatedByteLength, maxByteLength },
-  );
 }
 
 function isSampled(sequence: Sequence): sequence is SampledSequence {

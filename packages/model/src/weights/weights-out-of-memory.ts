@@ -63,10 +63,10 @@ export function weightsOutOfMemory(
   const had = isLimit
     ? `one of them is larger than ${where} allows`
     : `${where} had given ${given} when it had no room`;
-  const none = isLimit ? "is below the limit" : "takes no more than there was";
+  const too = isLimit ? "has one that is larger too" : "takes more than that too";
   const facts = [
     `the weights take ${own.byteLength} bytes in ${own.dtype}, and ${had}`,
-    ...(fitting.length === 0 && smaller.length > 0 ? [`nothing smaller ${none}: ${list(smaller)}`] : []),
+    ...(fitting.length === 0 && smaller.length > 0 ? [`what is smaller ${too}: ${list(smaller)}`] : []),
   ];
   const cure = cures.length > 0 ? cures.join("; or ") : "free memory, or take a machine with more";
   return new OutOfMemoryError(`${facts.join("; ")} (${error.message}); ${cure}`, {
