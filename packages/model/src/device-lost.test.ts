@@ -60,15 +60,16 @@ describe.each(testDevices().filter(({ label }) => label === "webgpu"))("a model 
   };
 
   test.each([
-    ["the likeliest ids", {}, [0, 22]],
-    ["drawn ids", { temperature: 1.5, topK: 40, topP: 0.9, repetitionPenalty: 1.3, seed: 9 }, [5, 6]],
-  ])("goes on generating %s, twice", async (_, sampling, lossesAt) => {
+    ["the likeliest ids", {}],
+    ["drawn ids", { temperature: 1.5, topK: 40, topP: 0.9, repetitionPenalty: 1.3, seed: 9 }],
+  ])("goes on generating %s, twice", async (_, sampling) => {
     const told: string[] = [];
     const model = await load({ onDeviceLost: ({ code }) => told.push(code) });
     const first = model.device;
     const options = { ...sampling, maxTokens: 24 };
     const expected = await collect(model.generate(IDS, options));
-    const found = await collect(model.generate(IDS, options), (_, i) => lossesAt.includes(i) && lose(model));
+    // A new device begins with few ids at a time, so that the sixth is not among those of the last run.
+    const found = await collect(model.generate(IDS, options), (_, i) => (i === 0 || i === 5) && lose(model));
     expect(found).toEqual(expected);
     expect(found).toHaveLength(24);
     expect(told).toEqual(["ERR_DEVICE_LOST", "ERR_DEVICE_LOST"]);
@@ -79,7 +80,8 @@ describe.each(testDevices().filter(({ label }) => label === "webgpu"))("a model 
   });
 
   test("goes on with a batch, whose texts end and begin at different times", async () => {
-    const model = await load();
+    let losses = 0;
+    const model = await load({ onDeviceLost: () => losses++ });
     const prompts = [IDS, IDS.slice(3, 5), [7], IDS.slice(20), [1, 2, 3]];
     const options = { maxTokens: 12, temperature: 1.5, repetitionPenalty: 1.2, seed: 5, batchSize: 2 };
     const byText = (tokens: readonly { readonly index: number; readonly id: number }[]) =>
@@ -87,7 +89,8 @@ describe.each(testDevices().filter(({ label }) => label === "webgpu"))("a model 
     const expected = byText(await collect(model.generateBatch(prompts, options)));
     expect(expected.map(({ length }) => length)).toEqual(prompts.map(() => 12));
     const tokens = model.generateBatch(prompts, options);
-    expect(byText(await collect(tokens, (_, i) => (i === 8 || i === 40) && lose(model)))).toEqual(expected);
+    expect(byText(await collect(tokens, (_, i) => (i === 1 || i === 30) && lose(model)))).toEqual(expected);
+    expect(losses).toBe(2);
   });
 
   test("goes on with states, alone and together", async () => {
@@ -222,7 +225,8 @@ describe.each(testDevices().filter(({ label }) => label === "webgpu"))("a model 
   });
 
   test("does not disturb other models", async () => {
-    const model = await load();
+    let losses = 0;
+    const model = await load({ onDeviceLost: () => losses++ });
     // A process of Node may not bear two WebGPU devices at a time.
     const other = await load({ device: typeof window === "undefined" ? "cpu" : "webgpu" });
     const otherDevice = other.device;
@@ -230,12 +234,13 @@ describe.each(testDevices().filter(({ label }) => label === "webgpu"))("a model 
     const expected = await collect(model.generate(IDS, options));
     const expectedOther = await collect(other.generate(IDS, options));
     const [found, foundOther] = await Promise.all([
-      collect(model.generate(IDS, options), (_, i) => i === 3 && lose(model)),
+      collect(model.generate(IDS, options), (_, i) => i === 0 && lose(model)),
       collect(other.generate(IDS, options)),
     ]);
     expect(found).toEqual(expected);
     expect(foundOther).toEqual(expectedOther);
     expect(other.device).toBe(otherDevice);
+    expect(losses).toBe(1);
   });
 
   test("may be disposed while it is loaded again", async () => {

@@ -70,10 +70,10 @@ describe.each(testDevices().filter(({ label }) => label === "webgpu"))("a $label
     });
   };
 
-  test.each([
-    ["nearly all", (own: number) => own - 1, ["q8_0", "q4_0"]],
-    ["less than 8 bit take", (_own: number, q8: number) => q8 - 1, ["q4_0"]],
-    ["less than 4 bit take", (_own: number, _q8: number, q4: number) => q4 - 1, []],
+  test.each<readonly [string, (own: number, q8: number, q4: number) => number, readonly string[]]>([
+    ["nearly all", (own) => own - 1, ["q8_0", "q4_0"]],
+    ["less than 8 bit take", (_, q8) => q8 - 1, ["q4_0"]],
+    ["less than 4 bit take", (_, __, q4) => q4 - 1, []],
     ["nearly nothing", () => 1000, []],
   ])(
     "with room for %s says what the weights take, what there was, and what takes less",

@@ -62,12 +62,17 @@ export class DeviceModel {
     this.byteLength = countBytes(weightTable(config), weights);
     this.weights = weights;
     this.engine = new Engine({ device, config, weights });
+    // One that was given may outlive many models, and would hold on to all of them.
+    if (!ownsDevice) return;
     device.lost.then((error) => {
       if (!this.#disposed) this.noteLoss(error);
     });
   }
 
-  /** Why the device is gone, once that is known. A device that was disposed with the model was not lost. */
+  /**
+   * Why the device is gone, once that is known: of one that was opened for the model. If it was disposed with the model, it was not
+   * lost.
+   */
   get lost(): DeviceLostError | undefined {
     return this.#lost;
   }

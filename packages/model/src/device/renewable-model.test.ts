@@ -179,11 +179,10 @@ describe("a model that can be made again", () => {
   });
 
   test("on a device that was given it is not, and the error says what to do", async () => {
-    const { model, first, made, told } = renewable({ ownsDevice: false });
+    const { model, made, told } = renewable({ ownsDevice: false });
     const error = await model.use(failingOn("first"), undefined).catch((reason) => reason);
     expect(error).toBeInstanceOf(DeviceLostError);
     expect(error.message).toMatch(/^first was lost; the model was given this device and cannot open it again: /);
-    first.noteLoss(lost());
     // One that its owner has disposed is another matter.
     const disposed = () => Promise.reject(new DisposedError("WebGPU device"));
     await expect(model.use(disposed, undefined)).rejects.toThrow("WebGPU device was disposed");

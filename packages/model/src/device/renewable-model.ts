@@ -57,14 +57,14 @@ export class RenewableModel {
 
   /** Whether there is a model that, as far as is known, works. */
   get isReady(): boolean {
-    return !this.#stop.signal.aborted && !this.#isLost(this.#current);
+    return !this.#stop.signal.aborted && !this.#current.lost;
   }
 
   /** The model on a device that is not known to be lost: made again, if it was. */
   async ready(signal: AbortSignal | undefined): Promise<DeviceModel> {
     this.assertUsable();
     const { lost } = this.#current;
-    return lost && this.#isLost(this.#current) ? this.#renewed(lost, signal) : this.#current;
+    return lost ? this.#renewed(lost, signal) : this.#current;
   }
 
   /** For one call, which may have to go on with another model. */
@@ -77,11 +77,6 @@ export class RenewableModel {
     this.#stop.abort(new DisposedError("model"));
     await this.#next?.catch(() => {});
     await this.#current.dispose();
-  }
-
-  /** A device that was given is not the model's to open again, so its errors are left as they are. */
-  #isLost({ lost, ownsDevice }: DeviceModel): boolean {
-    return lost !== undefined && ownsDevice;
   }
 
   /** The model that follows one on which a call has failed; throws the error on where that was no loss. */
@@ -168,5 +163,5 @@ export class Recovery {
 export function isLoss(model: DeviceModel, error: unknown): boolean {
   if (error instanceof DeviceLostError) return true;
   // Those that wait for their turn find that what was on the lost device has been disposed.
-  return error instanceof DisposedError && model.lost !== undefined && model.ownsDevice;
+  return error instanceof DisposedError && model.lost !== undefined;
 }
