@@ -3,11 +3,12 @@
  */
 import { DisposedError } from "@blackmamba/tensor";
 import type { Tokenizer } from "@blackmamba/tokenizer";
-import { BlackMamba, type ForwardOptions, type LoadOptions } from "../blackmamba.ts";
+import { BlackMamba, type ForwardOptions } from "../blackmamba.ts";
 import { describeModel } from "../describe.ts";
 import { NoTokenizerError } from "../errors.ts";
 import type { GenerateOptions } from "../generate/generate.ts";
 import type { GenerateBatchOptions } from "../generate/generate-batch.ts";
+import type { LoadOptions } from "../load-model.ts";
 import type { ProfileOptions } from "../profile.ts";
 import type { FetchOptions } from "../source/locate.ts";
 import type { ModelSource } from "../source/open-model.ts";

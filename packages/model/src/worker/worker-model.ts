@@ -2,13 +2,14 @@
  * The model, through a worker: what it computes never holds up the page.
  */
 import { DisposedError } from "@blackmamba/tensor";
-import type { ForwardOptions, LoadOptions } from "../blackmamba.ts";
+import type { ForwardOptions } from "../blackmamba.ts";
 import type { ModelConfig } from "../config/config.ts";
 import type { ModelDescription } from "../describe.ts";
 import { WorkerError } from "../errors.ts";
 import type { GenerateOptions } from "../generate/generate.ts";
 import type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
 import type { GeneratedToken } from "../generate/text.ts";
+import type { LoadOptions } from "../load-model.ts";
 import type { ParameterCount } from "../parameters.ts";
 import type { ForwardProfile, ProfileOptions } from "../profile.ts";
 import type { FetchOptions } from "../source/locate.ts";
