@@ -100,6 +100,7 @@ export class BlackMamba {
   private constructor(
     parts: Pick<BlackMamba, "config" | "tokenizer" | "device" | "deviceReason" | "parameters">,
     weights: ModelTable<Tensor>,
+    engine: Engine,
     ownsDevice: boolean,
   ) {
     this.config = parts.config;
@@ -109,7 +110,7 @@ export class BlackMamba {
     this.parameters = parts.parameters;
     this.byteLength = countBytes(weightTable(parts.config), weights);
     this.#weights = weights;
-    this.#engine = new Engine({ device: parts.device, config: parts.config, weights });
+    this.#engine = engine;
     this.#ownsDevice = ownsDevice;
   }
 
@@ -141,12 +142,12 @@ export class BlackMamba {
       const table = weightTable(config);
       const stored = quantizing && quantize ? quantizing.quantizedWeights(checkpoint, table, quantize) : checkpoint;
       const parameters = countParameters(presentWeights(checkpoint, table));
-      return await BlackMamba.#on(device, { config, tokenizer, parameters }, async (selected) => {
+      return await BlackMamba.#on(device, { config, tokenizer, parameters }, async (selected, onPlaced) => {
         checkWeights(checkpoint, table);
         // Begun first: what has to be fetched is then on its way before it is asked for.
         const completed = complete();
         completed.catch(() => {});
-        const weights = await loadWeights(selected, stored, table, { signal, onProgress });
+        const weights = await loadWeights(selected, stored, table, { signal, onProgress, onPlaced });
         try {
           await completed;
         } catch (error) {
@@ -174,22 +175,33 @@ export class BlackMamba {
     return BlackMamba.#on(device, parts, (selected) => makeWeights(selected, table, makeWeight, signal));
   }
 
-  /** Puts a model on a device; when that fails, nothing stays allocated. */
+  /**
+   * Puts a model on a device; when that fails, nothing stays allocated.
+   *
+   * @param weigh - makes the weights, and may tell where they will be: programs are then made while they come
+   */
   static async #on(
     choice: DeviceChoice | Device,
     parts: Pick<BlackMamba, "config" | "tokenizer" | "parameters">,
-    weigh: (device: Device) => Promise<ModelTable<Tensor>>,
+    weigh: (device: Device, onPlaced: (weights: ModelTable<Tensor>) => void) => Promise<ModelTable<Tensor>>,
   ): Promise<BlackMamba> {
     const { ownsDevice, device, reason: deviceReason } = await openDevice(choice);
+    const { config } = parts;
+    let engine: Engine | undefined;
     try {
-      const weights = await weigh(device);
+      const weights = await weigh(device, (placed) => {
+        engine = new Engine({ device, config, weights: placed });
+        engine.prepareAhead();
+      });
       try {
-        return new BlackMamba({ ...parts, device, deviceReason }, weights, ownsDevice);
+        engine ??= new Engine({ device, config, weights });
+        return new BlackMamba({ ...parts, device, deviceReason }, weights, engine, ownsDevice);
       } catch (error) {
         disposeWeights(weights);
         throw error;
       }
     } catch (error) {
+      await engine?.dispose();
       if (ownsDevice) await device.dispose();
       throw error;
     }
