@@ -68,7 +68,10 @@ export default {
       from: { path: "^(?:packages|apps)/([^/]+)/" },
       to: {
         path: "^packages/[^/]+/src/",
-        pathNot: ["^packages/$1/", "^packages/[^/]+/src/(index|node|fuzz/(index|bounds))\\.ts$"],
+        pathNot: [
+          "^packages/$1/",
+          "^packages/[^/]+/src/(index|node|fake-hub|fuzz/(index|bounds)|worker/(index|entry))\\.ts$",
+        ],
       },
     },
     {

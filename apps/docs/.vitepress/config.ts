@@ -1,38 +1,79 @@
 /**
- * The site: what it is made of, and how it is reached. The pages are the Markdown files in `docs/`; `docs/api` is made by
+ * The site: what it is made of, and how it is reached. The pages are the Markdown files in `docs/`; those in `docs/api` are made by
  * `npm run docs:api`.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { modelFolder } from "@blackmamba/storyteller";
 import { viteStaticCopy } from "vite-plugin-static-copy";
-import { type DefaultTheme, defineConfig } from "vitepress";
+import type { DefaultTheme, SiteConfig, UserConfig } from "vitepress";
+import { brokenLinks } from "./build/check-links.ts";
+import { relocateSite } from "./build/relocate.ts";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const pages = path("../../../docs");
 
-export default defineConfig({
+/** Stands for the address that a built site is below, until `relocateSite` has taken it out. Occurs nowhere else. */
+const BASE_OF_BUILD = "/base-of-this-site/";
+
+/** In the order in which they are read. */
+const guides = [
+  "node",
+  "browser",
+  "checkpoints",
+  "precision",
+  "sampling",
+  "state",
+  "inside",
+  "performance",
+  "cli",
+  "how-it-works",
+  "kernel",
+];
+
+const decisions = readdirSync(`${pages}/decisions`)
+  .filter((file) => /^\d{4}-.*\.md$/.test(file))
+  .map((file) => file.slice(0, -".md".length));
+
+const config: UserConfig<DefaultTheme.Config> = {
   title: "BlackMamba",
   description: "BlackMamba language models in JavaScript: on WebGPU and on the CPU, in Node and in the browser.",
   lang: "en",
   srcDir: pages,
   cacheDir: path("../node_modules/.cache/vitepress"),
   outDir: path("../dist"),
-  // Below any address: `SITE_BASE=/blackmamba/ npm run docs:build`.
-  base: process.env["SITE_BASE"] ?? "/",
   lastUpdated: false,
+  // Any server has files by their names; not any server knows another name for them.
+  cleanUrls: false,
+  // What all pages share is in one file rather than in each: the list of all pages is long.
+  metaChunk: true,
   markdown: { math: true },
   themeConfig: {
     search: { provider: "local" },
     outline: [2, 3],
     nav: [
-      { text: "Guides", link: "/guides/node" },
+      { text: "Guides", link: "/guides/node", activeMatch: "/guides/" },
       { text: "Playground", link: "/playground" },
-      { text: "API", link: "/api/" },
+      { text: "API", link: "/api/", activeMatch: "/api/" },
+      { text: "Project", link: "/architecture", activeMatch: "/(architecture|decisions|performance)" },
     ],
     sidebar: {
-      "/": guides(),
-      "/api/": apiSidebar(),
+      "/": [
+        { text: "Guides", items: guides.map((name) => entry(`guides/${name}`)) },
+        {
+          text: "Project",
+          items: [
+            entry("architecture"),
+            entry("performance"),
+            {
+              ...entry("decisions/index"),
+              collapsed: true,
+              items: decisions.map((name) => entry(`decisions/${name}`)),
+            },
+          ],
+        },
+      ],
+      ...apiSidebars(),
     },
   },
   vite: {
@@ -42,14 +83,37 @@ export default defineConfig({
     ],
     worker: { format: "es" },
   },
+  buildEnd,
+};
+
+export default ({ command }: { readonly command: "build" | "serve" }): UserConfig<DefaultTheme.Config> => ({
+  ...config,
+  base: command === "build" ? BASE_OF_BUILD : "/",
 });
 
-function guides(): DefaultTheme.SidebarItem[] {
-  return [];
+async function buildEnd({ outDir, site }: SiteConfig): Promise<void> {
+  await relocateSite(outDir, site.base);
+  const broken = await brokenLinks(outDir);
+  if (broken.length > 0) throw new Error(`${broken.length} broken links:\n${broken.join("\n")}`);
 }
 
-/** The pages of the API reference, as typedoc lists them; none where they have not been made. */
-function apiSidebar(): DefaultTheme.SidebarItem[] {
-  const list = `${pages}/api/typedoc-sidebar.json`;
-  return existsSync(list) ? JSON.parse(readFileSync(list, "utf8")) : [];
+/** A page as it stands in a list: under its own title. */
+function entry(name: string): { readonly text: string; readonly link: string } {
+  const [, title] = /^# (.+)$/m.exec(readFileSync(`${pages}/${name}.md`, "utf8")) ?? [];
+  if (!title) throw new Error(`docs/${name}.md: expected a title, "# …", found none`);
+  return { text: title, link: `/${name.replace(/(^|\/)index$/, "$1")}` };
+}
+
+/** The API reference's pages, as typedoc lists them, each package's beside its own: together they are hundreds. */
+function apiSidebars(): DefaultTheme.SidebarMulti {
+  const packages: DefaultTheme.SidebarItem[] = JSON.parse(readFileSync(`${pages}/api/typedoc-sidebar.json`, "utf8"));
+  const list = packages.map(({ text = "", link = "" }) => ({ text, link }));
+  const sidebars = packages.map((item) => [
+    item.link,
+    [
+      { text: "API", link: "/api/" },
+      { ...item, collapsed: false },
+    ],
+  ]);
+  return { ...Object.fromEntries(sidebars), "/api/": [{ text: "API", link: "/api/", items: list }] };
 }

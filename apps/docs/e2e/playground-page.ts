@@ -47,9 +47,6 @@ export function useBrowser(): {
           complaints.push(`${message.type()}: ${message.text()}`);
       });
       page.on("pageerror", (error) => complaints.push(`thrown: ${error.stack ?? error.message}`));
-      page.on("requestfailed", (request) =>
-        complaints.push(`failed: ${request.url()} ${request.failure()?.errorText}`),
-      );
       pages.push({ context, complaints });
       await page.goto(url);
       return page;

@@ -1,5 +1,9 @@
-/** Reads, quantises and writes model checkpoints by byte range. Files by path are in `@blackmamba/checkpoint/node`. */
-
+/**
+ * Reads, quantises and writes model checkpoints by byte range. Files by path are in `@blackmamba/checkpoint/node`.
+ *
+ * @packageDocumentation
+ * @mergeModuleWith <project>
+ */
 export { type ByteSink, writeAll } from "./byte-sink.ts";
 export {
   type ByteSource,

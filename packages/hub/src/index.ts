@@ -1,5 +1,7 @@
 /**
  * Files of models over HTTP and from a Hugging Face hub: read while they come, resumed where they broke, checked and cached.
+ *
+ * @packageDocumentation
  */
 export type { CachedModel, CheckedFile, FileCache, VerifyOptions } from "./cache/file-cache.ts";
 export type { HubFile, HubListing } from "./cache/hub-file.ts";

@@ -2,6 +2,7 @@
  * BlackMamba: Mamba and mixture-of-experts language models in Node and the browser, on WebGPU and the CPU.
  *
  * @packageDocumentation
+ * @mergeModuleWith <project>
  */
 
 export type { WriteProgress } from "@blackmamba/checkpoint";
@@ -12,14 +13,16 @@ export {
   type Device,
   type DeviceChoice,
   type DeviceListing,
+  DeviceLostError,
   type KernelTime,
   listDevices,
+  OutOfMemoryError,
   type QuantizedDType,
   type SelectedDevice,
   selectDevice,
 } from "@blackmamba/tensor";
 export type { Tokenizer } from "@blackmamba/tokenizer";
-export { BlackMamba, type CreateOptions, type ForwardOptions, type LoadOptions } from "./blackmamba.ts";
+export { BlackMamba, type ForwardOptions } from "./blackmamba.ts";
 export { type Layout, type ModelConfig, parseConfig } from "./config/config.ts";
 export type { LayerKind } from "./config/layer-kind.ts";
 export { type ConvertedWeights, type ConvertOptions, type ConvertTarget, convertWeights } from "./convert-weights.ts";
@@ -39,12 +42,13 @@ export type { GenerateOptions } from "./generate/generate.ts";
 export type { BatchToken, GenerateBatchOptions } from "./generate/generate-batch.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";
 export type { GeneratedToken } from "./generate/text.ts";
+export type { CreateOptions, LoadOptions } from "./load-model.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";
 export type { ParameterCount } from "./parameters.ts";
 export type { ForwardProfile, ProfileOptions } from "./profile.ts";
 export { type FetchOptions, openModelFolder } from "./source/locate.ts";
 export type { ModelParts, ModelSource } from "./source/open-model.ts";
-export type { LayerTrace, RouteTrace, Trace } from "./trace.ts";
+export type { LayerTrace, RouteTrace, Trace, TraceOptions } from "./trace.ts";
 export type { LoadProgress } from "./weights/load-weights.ts";
 export type { MakeWeight, WeightRecipe, WeightRequest } from "./weights/make-weights.ts";
 export { type StoredTensor, storedTensors } from "./weights/stored-tensors.ts";

@@ -1,5 +1,8 @@
-/** Text to token ids and back. See the package's README. */
-
+/**
+ * Text to token ids and back. See the package's README.
+ *
+ * @packageDocumentation
+ */
 export { createByteTokenizer } from "./byte-tokenizer.ts";
 export {
   GgufTokenizerError,

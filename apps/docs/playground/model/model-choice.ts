@@ -1,7 +1,7 @@
 /**
  * What a visitor may load, and how it is told to `BlackMamba.load`.
  */
-import type { WorkerSource } from "@blackmamba/model/worker";
+import type { ModelSource } from "@blackmamba/model/worker";
 
 /** A model that was chosen. */
 export type ModelChoice =
@@ -10,7 +10,7 @@ export type ModelChoice =
   | { readonly kind: "files"; readonly files: readonly File[] };
 
 /** What the model is loaded from. `siteUrl` is where the site's own files are. */
-export function sourceOf(choice: ModelChoice, siteUrl: string): WorkerSource {
+export function sourceOf(choice: ModelChoice, siteUrl: string): ModelSource {
   switch (choice.kind) {
     case "storyteller":
       return new URL("storyteller/", siteUrl).href;

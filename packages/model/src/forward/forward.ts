@@ -34,6 +34,8 @@ export interface Forward {
   programs(logits: boolean): readonly PreparedProgram[];
   /** The same without the logits as the embedding, then one program per layer: to look at what is between them. */
   layers(): Promise<readonly PreparedProgram[]>;
+  /** f32 [capacity, dtRank + 2 · state]: what a layer's Mamba made dt of, and B and C, after the layer's own program has run. */
+  readonly dtBC: Tensor;
   /** Where each layer's routing is after its own program has run. */
   readonly routing: readonly (RoutingScratch | undefined)[];
   /** Logits of the last token, or of each where each belongs to a sequence of its own: the final norm and the output layer. */
@@ -106,6 +108,7 @@ export async function createForward(inputs: ForwardInputs, capacity: number, ord
     residual,
     programs,
     layers: layersOnce,
+    dtBC: scratch.mamba.scratch.dtBC,
     routing: config.layers.map(({ experts }) => scratch.experts.get(experts)?.routing),
     last,
   };

@@ -22,8 +22,28 @@ export interface PlainConfig {
 type Vector = number[];
 type Weights = ReadonlyMap<string, Float32Array>;
 
-/** Logits of every position, row after row. */
-export function plainLogits(config: PlainConfig, weights: Weights, ids: readonly number[]): number[] {
+/** A Mamba layer's scan: for each token its operands, and its result without skip and gate. */
+export interface PlainScan {
+  readonly u: readonly Vector[];
+  readonly dt: readonly Vector[];
+  /** [inner × state] */
+  readonly A: Vector;
+  readonly B: readonly Vector[];
+  readonly C: readonly Vector[];
+  readonly y: readonly Vector[];
+}
+
+/**
+ * Logits of every position, row after row.
+ *
+ * @param onScan - is shown each Mamba layer's scan
+ */
+export function plainLogits(
+  config: PlainConfig,
+  weights: Weights,
+  ids: readonly number[],
+  onScan: (layer: number, scan: PlainScan) => void = () => {},
+): number[] {
   const { hidden_size: H, vocab_size: V } = config;
   const get = (name: string): Float32Array => {
     const values = weights.get(name);
@@ -38,7 +58,8 @@ export function plainLogits(config: PlainConfig, weights: Weights, ids: readonly
     const normed = (norm: string) => stream.map((x) => rmsNorm(x, get(`${at}.${norm}.weight`)));
     const experts = Number(entry.replace("r", "") || 0);
     const mixed: Vector[][] = [];
-    if (entry.startsWith("r")) mixed.push(mamba(config, weights, `${at}.mixer`, normed("norm")));
+    if (entry.startsWith("r"))
+      mixed.push(mamba(config, weights, `${at}.mixer`, normed("norm"), (scan) => onScan(i, scan)));
     if (experts > 0) {
       const [norm, mixer] = entry.startsWith("r") ? ["norm_moe", "moe"] : ["norm", "mixer"];
       mixed.push(normed(norm).map((x) => feedForward(config, weights, `${at}.${mixer}`, experts, x)));
@@ -52,7 +73,13 @@ export function plainLogits(config: PlainConfig, weights: Weights, ids: readonly
   });
 }
 
-function mamba(config: PlainConfig, weights: Weights, at: string, xs: Vector[]): Vector[] {
+function mamba(
+  config: PlainConfig,
+  weights: Weights,
+  at: string,
+  xs: Vector[],
+  onScan: (scan: PlainScan) => void,
+): Vector[] {
   const { hidden_size: H, state_size: N, conv_dimension: K } = config;
   const D = config.expansion_factor * H;
   const R = Math.ceil(H / 16);
@@ -61,7 +88,9 @@ function mamba(config: PlainConfig, weights: Weights, at: string, xs: Vector[]):
 
   const xz = xs.map((x) => product(get("in_proj.weight"), x, 2 * D, get("in_proj.bias")));
   const state = new Array<number>(D * N).fill(0);
-  return xs.map((_, t) => {
+  const A = Array.from(aLog, (value) => -Math.exp(value));
+  const scan = { u: [] as Vector[], dt: [] as Vector[], A, B: [] as Vector[], C: [] as Vector[], y: [] as Vector[] };
+  const results = xs.map((_, t) => {
     const u = Array.from({ length: D }, (_, d) => {
       let sum = Number(get("conv1d.bias")[d]);
       for (let j = 0; j < K; j++) {
@@ -77,17 +106,21 @@ function mamba(config: PlainConfig, weights: Weights, at: string, xs: Vector[]):
       v > 20 ? v : Math.log1p(Math.exp(v)),
     );
     const y = u.map((input, d) => {
-      let sum = Number(skip[d]) * input;
+      let sum = 0;
       for (let n = 0; n < N; n++) {
         const at = d * N + n;
-        const decay = Math.exp(-Math.exp(Number(aLog[at])) * Number(dt[d]));
+        const decay = Math.exp(Number(A[at]) * Number(dt[d]));
         state[at] = decay * Number(state[at]) + Number(dt[d]) * input * Number(B[n]);
         sum += Number(state[at]) * Number(C[n]);
       }
-      return sum * silu(Number(xz[t]?.[D + d]));
+      return sum;
     });
-    return product(get("out_proj.weight"), y, H, get("out_proj.bias"));
+    for (const [name, values] of Object.entries({ u, dt, B, C, y })) scan[name as "u"].push(values);
+    const gated = y.map((sum, d) => (sum + Number(skip[d]) * Number(u[d])) * silu(Number(xz[t]?.[D + d])));
+    return product(get("out_proj.weight"), gated, H, get("out_proj.bias"));
   });
+  onScan(scan);
+  return results;
 }
 
 function feedForward(config: PlainConfig, weights: Weights, at: string, experts: number, x: Vector): Vector {

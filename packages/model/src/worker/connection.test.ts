@@ -253,6 +253,28 @@ test("what waits for a connection that is closed rejects, and so does what comes
   await expect(connection.stream("stream", undefined).next()).rejects.toBe(gone);
 });
 
+test("what is cancelled rejects, and ends in the worker", async () => {
+  const ended: string[] = [];
+  const wait = async (name: string, { signal }: TestOptions) => forever(signal).finally(() => ended.push(name));
+  const { connection } = await connect({
+    wait,
+    stream: async function* (name: string, options: TestOptions) {
+      yield 1;
+      await wait(name, options);
+    },
+    other: async (_: undefined) => "alive",
+  });
+  const call = connection.call("wait", "call");
+  const stream = connection.stream("stream", "stream");
+  await stream.next();
+  const next = stream.next();
+  connection.cancel("enough");
+  await expect(call).rejects.toBe("enough");
+  await expect(next).rejects.toBe("enough");
+  expect(await connection.call("other", undefined)).toBe("alive");
+  expect(ended.sort()).toEqual(["call", "stream"]);
+});
+
 test("what cannot be copied is named", async () => {
   const { connection } = await connect({ take: async (_: object, __: { hub: object }) => {} });
   const taken = connection.call("take", {}, { hub: { deep: [{ fetch: () => {} }] } });

@@ -140,6 +140,14 @@ export class Connection<M extends Methods> {
     }
   }
 
+  /** Ends all that is under way: it fails with the reason. */
+  cancel(reason: unknown): void {
+    for (const [id, call] of this.#calls) {
+      this.#send({ type: "abort", id });
+      call.reject(reason);
+    }
+  }
+
   /** Ends the worker; what waits for it fails with the reason, and so does what is asked later. */
   close(reason: unknown): void {
     if (this.#closed) return;

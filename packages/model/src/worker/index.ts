@@ -36,12 +36,12 @@ export type { GeneratedToken } from "../generate/text.ts";
 export type { ParameterCount } from "../parameters.ts";
 export type { ForwardProfile, ProfileOptions } from "../profile.ts";
 export type { ModelParts, ModelSource } from "../source/open-model.ts";
-export type { LayerTrace, RouteTrace, Trace } from "../trace.ts";
+export type { LayerTrace, RouteTrace, Trace, TraceOptions } from "../trace.ts";
 export type { LoadProgress } from "../weights/load-weights.ts";
+export type { WorkerDevice } from "./protocol.ts";
 export {
   BlackMamba,
   describeModel,
-  type WorkerDevice,
   type WorkerFetchOptions,
   type WorkerLoadOptions,
   type WorkerMemory,

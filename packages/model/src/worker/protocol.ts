@@ -42,8 +42,17 @@ export type Methods = Readonly<Record<string, (subject: never, options: never) =
 /** What is known of a model once it is loaded. */
 export interface LoadedModel
   extends Pick<BlackMamba, "config" | "deviceReason" | "parameters" | "byteLength" | "prefillChunk"> {
-  readonly device: Pick<BlackMamba["device"], "kind" | "name" | "software">;
+  readonly device: WorkerDevice;
   readonly tokenizer: TokenizerFacts | undefined;
+}
+
+/** What a model in a worker runs on. */
+export interface WorkerDevice {
+  readonly kind: "webgpu" | "cpu";
+  /** The adapter's or processor's own name. */
+  readonly name: string;
+  /** True for a CPU, and for a GPU that is emulated on one. */
+  readonly software: boolean;
 }
 
 /** What is known of a tokenizer without asking it. */

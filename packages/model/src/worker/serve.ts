@@ -78,8 +78,9 @@ export async function serve(scope: WorkerScope, methods: Methods): Promise<void>
 
   const abort = async (id: number) => {
     const own = calls.get(id);
-    own?.controller.abort();
-    if (!own?.pieces) return;
+    if (!own || own.controller.signal.aborted) return;
+    own.controller.abort();
+    if (!own.pieces) return;
     await own.pieces.end();
     end(id, { type: "aborted", id });
   };

@@ -192,9 +192,15 @@ test("two workers do not know of each other", async () => {
 test("after dispose nothing works, and what waits says why", async () => {
   const model = await load(await storyteller());
   const waiting = model.logits(Array.from({ length: 1000 }, (_, i) => i));
-  const refused = expect(waiting).rejects.toBeInstanceOf(DisposedError);
+  const refused = waiting.then(
+    () => "computed",
+    (error) => error,
+  );
+  const endless = model.generate([1], { maxTokens: 1e9 });
+  const generated = idsOf(endless).catch((error) => error);
   await Promise.all([model.dispose(), model.dispose()]);
-  await refused;
+  expect(await refused).toBeInstanceOf(DisposedError);
+  expect(await generated).toBeInstanceOf(DisposedError);
   await expect(model.logits([1])).rejects.toBeInstanceOf(DisposedError);
   await expect(model.generate([1]).next()).rejects.toBeInstanceOf(DisposedError);
 });

@@ -2,21 +2,23 @@
  * The model, through a worker: what it computes never holds up the page.
  */
 import { DisposedError } from "@blackmamba/tensor";
-import type { BlackMamba as DirectModel, ForwardOptions, LoadOptions } from "../blackmamba.ts";
+import type { ForwardOptions } from "../blackmamba.ts";
 import type { ModelConfig } from "../config/config.ts";
 import type { ModelDescription } from "../describe.ts";
 import { WorkerError } from "../errors.ts";
 import type { GenerateOptions } from "../generate/generate.ts";
 import type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
 import type { GeneratedToken } from "../generate/text.ts";
+import type { LoadOptions } from "../load-model.ts";
 import type { ParameterCount } from "../parameters.ts";
 import type { ForwardProfile, ProfileOptions } from "../profile.ts";
 import type { FetchOptions } from "../source/locate.ts";
 import type { ModelSource } from "../source/open-model.ts";
+import type { Trace, TraceOptions } from "../trace.ts";
 import { Connection } from "./connection.ts";
 import { createWorker } from "./create-worker.ts";
 import type { ModelMethods } from "./model-methods.ts";
-import type { LoadedModel } from "./protocol.ts";
+import type { LoadedModel, WorkerDevice } from "./protocol.ts";
 import { checkDevice, sendableSource } from "./sendable.ts";
 import { type WorkerTokenizer, workerTokenizer } from "./worker-tokenizer.ts";
 
@@ -40,9 +42,6 @@ export interface WorkerLoadOptions extends Omit<LoadOptions, "device" | keyof Fe
   /** The worker opens it: `"auto"` (the default) takes a hardware GPU if there is one, else the CPU. */
   readonly device?: Extract<LoadOptions["device"], string> | undefined;
 }
-
-/** What a model in a worker runs on. */
-export type WorkerDevice = LoadedModel["device"];
 
 /** Memory of a model in a worker. */
 export interface WorkerMemory {
@@ -128,7 +127,7 @@ export class BlackMamba {
    *
    * @param ids - at least one id
    */
-  async trace(ids: ArrayLike<number>, options?: Parameters<DirectModel["trace"]>[1]): ReturnType<DirectModel["trace"]> {
+  async trace(ids: ArrayLike<number>, options?: TraceOptions): Promise<Trace> {
     return this.#connection.call("trace", ids, options);
   }
 
@@ -167,20 +166,25 @@ export class BlackMamba {
     return this.#connection.call("memory", undefined);
   }
 
-  /** Frees all memory the model holds on the device, and ends the worker. Safe to call twice. */
+  /**
+   * Frees all memory the model holds on the device, and ends the worker. What is under way rejects with a `DisposedError`. Safe to
+   * call twice.
+   */
   async dispose(): Promise<void> {
     this.#disposing ??= this.#dispose();
     await this.#disposing;
   }
 
   async #dispose(): Promise<void> {
+    const disposed = new DisposedError("model");
     try {
+      this.#connection.cancel(disposed);
       await this.#connection.call("dispose", undefined);
     } catch (error) {
       // A worker that is gone has freed everything.
       if (!(error instanceof WorkerError)) throw error;
     } finally {
-      this.#connection.close(new DisposedError("model"));
+      this.#connection.close(disposed);
     }
   }
 }
