@@ -135,6 +135,27 @@ test("the charts hold what trace gives", async () => {
   expect((await numbers(page, /Tokens per second/)).length).toBeGreaterThan(1);
 });
 
+test("a text goes on when the GPU goes away", async () => {
+  const page = await open(playground);
+  page.on("worker", (worker) =>
+    worker.evaluate(() => {
+      const { requestDevice } = GPUAdapter.prototype;
+      GPUAdapter.prototype.requestDevice = async function (...args) {
+        const device = await requestDevice.apply(this, args);
+        Object.assign(globalThis, { lastDevice: device });
+        return device;
+      };
+    }),
+  );
+  await loadStoryteller(page, "webgpu");
+  await setSampling(page, { ...GREEDY, "Most tokens": "60" });
+  const text = write(page, PROMPT);
+  await page.waitForFunction(() => /\d\d tokens/.test(document.querySelector(".figures")?.textContent ?? ""));
+  await page.workers()[0]?.evaluate(() => (globalThis as unknown as { lastDevice: GPUDevice }).lastDevice.destroy());
+  expect(await text).toBe(textOf(await inNode(model, PROMPT, 60)));
+  expect(await page.locator(".notice").textContent()).toMatch(/^The GPU went away/);
+});
+
 describe("a model that the visitor has", () => {
   const golden = (file: string) =>
     fileURLToPath(new URL(`../../../fixtures/golden/blackmamba/${file}`, import.meta.url));

@@ -1,69 +1,27 @@
 /**
  * The model: loads a checkpoint onto a device, computes logits, generates text.
  */
-import {
-  type Device,
-  type DeviceChoice,
-  DisposedError,
-  type QuantizedDType,
-  type SelectedDevice,
-  selectDevice,
-  type Tensor,
-} from "@blackmamba/tensor";
+import type { Device } from "@blackmamba/tensor";
 import type { Tokenizer } from "@blackmamba/tokenizer";
-import { type ModelConfig, parseConfig } from "./config/config.ts";
+import type { ModelConfig } from "./config/config.ts";
+import type { DeviceModel } from "./device/device-model.ts";
+import type { RenewableModel } from "./device/renewable-model.ts";
 import { NoTokenizerError, OptionError, PromptError } from "./errors.ts";
-import { checkIds, Engine, type Sequence } from "./forward/engine.ts";
+import { checkIds, type Sequence } from "./forward/engine.ts";
 import { type GenerateOptions, generateTokens, limitsOf } from "./generate/generate.ts";
 import { type BatchToken, type GenerateBatchOptions, generateBatchTokens } from "./generate/generate-batch.ts";
-import { createPace, type Pace } from "./generate/pace.ts";
 import { samplingOf } from "./generate/sampling.ts";
+import { SequenceIds } from "./generate/sequence-ids.ts";
 import type { GeneratedToken } from "./generate/text.ts";
+import { type CreateOptions, createModel, type LoadedModel, type LoadOptions, loadModel } from "./load-model.ts";
 import { ModelState } from "./model-state.ts";
-import { countBytes, countParameters, type ParameterCount } from "./parameters.ts";
+import type { ParameterCount } from "./parameters.ts";
 import { type ForwardProfile, type ProfileOptions, profileForward } from "./profile.ts";
-import type { FetchOptions } from "./source/locate.ts";
-import { type ModelSource, openModel } from "./source/open-model.ts";
+import type { ModelSource } from "./source/open-model.ts";
 import { type Trace, type TraceOptions, traceForward } from "./trace.ts";
-import {
-  checkWeights,
-  disposeWeights,
-  type LoadProgress,
-  loadWeights,
-  presentWeights,
-} from "./weights/load-weights.ts";
-import { type MakeWeight, madeWeights, makeWeights } from "./weights/make-weights.ts";
-import { type ModelTable, weightTable } from "./weights/weight-table.ts";
 
 /** Enough to read each weight for many tokens, and few enough for their states to be small beside the weights. */
 const DEFAULT_BATCH_SIZE = 32;
-
-/** Options of {@link BlackMamba.load}. */
-export interface LoadOptions extends FetchOptions {
-  /**
-   * `"auto"` (the default) takes a hardware GPU if there is one, else the CPU. A device that you made is not disposed with
-   * the model, and several models may share it.
-   */
-  readonly device?: DeviceChoice | Device | undefined;
-  /**
-   * Quantises the large matrices while they are loaded, to about a half (`"q8_0"`) or a quarter (`"q4_0"`) of bf16's bytes.
-   * Routers, `dt_proj`, convolutions, A, D, norms and biases stay as they are, and so does what is as small already. By
-   * default every matrix stays in the checkpoint's own type.
-   */
-  readonly quantize?: QuantizedDType | undefined;
-  /** Ends loading; the promise rejects with the signal's reason, and nothing stays allocated. What was fetched stays in the cache. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called after each tensor. */
-  readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
-}
-
-/** Options of {@link BlackMamba.create}. */
-export interface CreateOptions extends Pick<LoadOptions, "device" | "signal"> {
-  /** `config.json`, parsed. */
-  readonly config: object;
-  /** Called for each weight: says how it is made. */
-  readonly makeWeight: MakeWeight;
-}
 
 /** Options of {@link BlackMamba.logits} and {@link BlackMamba.advanceAll}. */
 export interface ForwardOptions {
@@ -84,33 +42,30 @@ export class BlackMamba {
   readonly config: ModelConfig;
   /** `undefined` where the source has none: then prompts are ids. */
   readonly tokenizer: Tokenizer | undefined;
-  readonly device: Device;
-  /** One line on which device was taken and why. */
-  readonly deviceReason: string;
   /** Number of parameters, in all and used for each token. */
   readonly parameters: ParameterCount;
-  /** Bytes of the weights on the device, in all and read for each token. */
-  readonly byteLength: ParameterCount;
-  readonly #weights: ModelTable<Tensor>;
-  readonly #engine: Engine;
-  readonly #paces = new Map<number, Pace>();
-  readonly #ownsDevice: boolean;
-  #disposed = false;
+  readonly #renewable: RenewableModel;
 
-  private constructor(
-    parts: Pick<BlackMamba, "config" | "tokenizer" | "device" | "deviceReason" | "parameters">,
-    weights: ModelTable<Tensor>,
-    ownsDevice: boolean,
-  ) {
-    this.config = parts.config;
-    this.tokenizer = parts.tokenizer;
-    this.device = parts.device;
-    this.deviceReason = parts.deviceReason;
-    this.parameters = parts.parameters;
-    this.byteLength = countBytes(weightTable(parts.config), weights);
-    this.#weights = weights;
-    this.#engine = new Engine({ device: parts.device, config: parts.config, weights });
-    this.#ownsDevice = ownsDevice;
+  private constructor({ config, tokenizer, parameters, renewable }: LoadedModel) {
+    this.config = config;
+    this.tokenizer = tokenizer;
+    this.parameters = parameters;
+    this.#renewable = renewable;
+  }
+
+  /** The device that the model is on: another one, once it was lost and the model was loaded again. */
+  get device(): Device {
+    return this.#renewable.current.device;
+  }
+
+  /** One line on which device was taken and why. */
+  get deviceReason(): string {
+    return this.#renewable.current.reason;
+  }
+
+  /** Bytes of the weights on the device, in all and read for each token. */
+  get byteLength(): ParameterCount {
+    return this.#renewable.current.byteLength;
   }
 
   /**
@@ -118,7 +73,7 @@ export class BlackMamba {
    * than 64 MiB, and 256 on a processor.
    */
   get prefillChunk(): number {
-    return this.#engine.prefillChunk;
+    return this.#renewable.current.engine.prefillChunk;
   }
 
   /**
@@ -129,35 +84,8 @@ export class BlackMamba {
    *   files are kept in the hub's cache. Or those files as bytes, Blobs or range sources
    * @throws ModelFileError, ModelConfigError, ModelWeightsError, CheckpointError, NoDeviceError: each names what is wrong
    */
-  static async load(
-    source: ModelSource,
-    { device = "auto", quantize, signal, onProgress, hub, onFetch }: LoadOptions = {},
-  ): Promise<BlackMamba> {
-    signal?.throwIfAborted();
-    const quantizing = quantize === undefined ? undefined : await import("./weights/quantized-weights.ts");
-    quantizing?.checkQuantize(quantize);
-    const { config, checkpoint, tokenizer, complete } = await openModel(source, { hub, onFetch, signal });
-    try {
-      const table = weightTable(config);
-      const stored = quantizing && quantize ? quantizing.quantizedWeights(checkpoint, table, quantize) : checkpoint;
-      const parameters = countParameters(presentWeights(checkpoint, table));
-      return await BlackMamba.#on(device, { config, tokenizer, parameters }, async (selected) => {
-        checkWeights(checkpoint, table);
-        // Begun first: what has to be fetched is then on its way before it is asked for.
-        const completed = complete();
-        completed.catch(() => {});
-        const weights = await loadWeights(selected, stored, table, { signal, onProgress });
-        try {
-          await completed;
-        } catch (error) {
-          disposeWeights(weights);
-          throw error;
-        }
-        return weights;
-      });
-    } finally {
-      await checkpoint.close();
-    }
+  static async load(source: ModelSource, options: LoadOptions = {}): Promise<BlackMamba> {
+    return new BlackMamba(await loadModel(source, options));
   }
 
   /**
@@ -166,33 +94,8 @@ export class BlackMamba {
    *
    * @throws ModelConfigError, ModelWeightsError, NoDeviceError
    */
-  static async create({ config: json, makeWeight, device = "auto", signal }: CreateOptions): Promise<BlackMamba> {
-    signal?.throwIfAborted();
-    const config = parseConfig(json, "config");
-    const table = weightTable(config);
-    const parts = { config, tokenizer: undefined, parameters: countParameters(madeWeights(table)) };
-    return BlackMamba.#on(device, parts, (selected) => makeWeights(selected, table, makeWeight, signal));
-  }
-
-  /** Puts a model on a device; when that fails, nothing stays allocated. */
-  static async #on(
-    choice: DeviceChoice | Device,
-    parts: Pick<BlackMamba, "config" | "tokenizer" | "parameters">,
-    weigh: (device: Device) => Promise<ModelTable<Tensor>>,
-  ): Promise<BlackMamba> {
-    const { ownsDevice, device, reason: deviceReason } = await openDevice(choice);
-    try {
-      const weights = await weigh(device);
-      try {
-        return new BlackMamba({ ...parts, device, deviceReason }, weights, ownsDevice);
-      } catch (error) {
-        disposeWeights(weights);
-        throw error;
-      }
-    } catch (error) {
-      if (ownsDevice) await device.dispose();
-      throw error;
-    }
+  static async create(options: CreateOptions): Promise<BlackMamba> {
+    return new BlackMamba(await createModel(options));
   }
 
   /**
@@ -202,16 +105,18 @@ export class BlackMamba {
    * @returns [tokens × vocab], row-major: row t predicts token t + 1
    */
   async logits(ids: ArrayLike<number>, { signal }: ForwardOptions = {}): Promise<Float32Array> {
-    this.#assertUsable();
+    this.#renewable.assertUsable();
     checkIds(ids, this.config.vocab);
-    const result = new Float32Array(ids.length * this.config.vocab);
-    let end = 0;
-    const append = (rows: Float32Array) => {
-      result.set(rows, end);
-      end += rows.length;
-    };
-    await this.#withSequence((sequence) => this.#engine.visit(sequence, ids, { logits: append }, signal));
-    return result;
+    return this.#withSequence(async ({ engine }, sequence) => {
+      const result = new Float32Array(ids.length * this.config.vocab);
+      let end = 0;
+      const append = (rows: Float32Array) => {
+        result.set(rows, end);
+        end += rows.length;
+      };
+      await engine.visit(sequence, ids, { logits: append }, signal);
+      return result;
+    }, signal);
   }
 
   /**
@@ -222,9 +127,12 @@ export class BlackMamba {
    * @throws PromptError for no ids, or one that is not in the vocabulary
    */
   async trace(ids: ArrayLike<number>, options: TraceOptions = {}): Promise<Trace> {
-    this.#assertUsable();
-    const parts = { engine: this.#engine, device: this.device, config: this.config, weights: this.#weights };
-    return this.#withSequence((sequence) => traceForward(parts, sequence, ids, options));
+    const { config } = this;
+    return this.#withSequence(
+      ({ engine, device, weights }, sequence) =>
+        traceForward({ engine, device, config, weights }, sequence, ids, options),
+      options.signal,
+    );
   }
 
   /**
@@ -232,9 +140,10 @@ export class BlackMamba {
    * command `blackmamba bench`.
    */
   async profile(options: ProfileOptions = {}): Promise<ForwardProfile> {
-    this.#assertUsable();
-    const profile = (sequence: Sequence) => profileForward(this.#engine, this.device, sequence, options);
-    return options.state ? profile(ModelState.sequenceOf(this.#engine, options.state)) : this.#withSequence(profile);
+    const { state, signal } = options;
+    const profile = ({ engine, device }: DeviceModel, sequence: Sequence) =>
+      profileForward(engine, device, sequence, options);
+    return state ? ModelState.measure(this.#renewable, state, profile, signal) : this.#withSequence(profile, signal);
   }
 
   /**
@@ -247,21 +156,17 @@ export class BlackMamba {
     prompt: string | ArrayLike<number>,
     options: GenerateOptions = {},
   ): AsyncGenerator<GeneratedToken, void, undefined> {
-    this.#assertUsable();
+    this.#renewable.assertUsable();
     const promptIds = this.#promptIds(prompt);
     const { tokenizer } = this;
     const { signal } = options;
     const limits = limitsOf(options, tokenizer);
     const sampling = samplingOf(options)();
-    const sequence = await this.#engine.createSampledSequence(promptIds, sampling);
-    const source = {
-      start: () => this.#engine.start(sequence, promptIds, signal),
-      step: (times: number) => this.#engine.step(sequence, times, signal),
-    };
+    const source = await SequenceIds.create(this.#renewable, promptIds, sampling, signal);
     try {
-      yield* generateTokens({ source, tokenizer, pace: this.#paceOf(1) }, limits, signal);
+      yield* generateTokens({ source, tokenizer }, limits, signal);
     } finally {
-      await this.#engine.disposeSequence(sequence);
+      await source.dispose();
     }
   }
 
@@ -275,17 +180,16 @@ export class BlackMamba {
     prompts: readonly (string | ArrayLike<number>)[],
     { batchSize = DEFAULT_BATCH_SIZE, ...options }: GenerateBatchOptions = {},
   ): AsyncGenerator<BatchToken, void, undefined> {
-    this.#assertUsable();
+    this.#renewable.assertUsable();
     if (!Number.isInteger(batchSize) || batchSize < 1) {
       throw new OptionError("batchSize", "a whole number of at least 1", batchSize);
     }
     const { tokenizer } = this;
     const inputs = {
-      engine: this.#engine,
+      renewable: this.#renewable,
       prompts: prompts.map((prompt) => this.#promptIds(prompt)),
       samplingOf: samplingOf(options),
       tokenizer,
-      pace: this.#paceOf(Math.min(batchSize, prompts.length)),
       batchSize,
     };
     yield* generateBatchTokens(inputs, limitsOf(options, tokenizer), options.signal);
@@ -302,30 +206,18 @@ export class BlackMamba {
     ids: ArrayLike<number>,
     { signal }: ForwardOptions = {},
   ): Promise<Float32Array[]> {
-    this.#assertUsable();
-    return ModelState.advanceAll(this.#engine, states, ids, signal);
+    return ModelState.advanceAll(this.#renewable, states, ids, signal);
   }
 
   /** A new, empty state: for stepping through tokens yourself. */
   createState(): ModelState {
-    this.#assertUsable();
-    return new ModelState(this.#engine);
+    this.#renewable.assertUsable();
+    return new ModelState(this.#renewable);
   }
 
   /** Frees all memory the model holds on the device, and the device if the model made it. Safe to call twice. */
   async dispose(): Promise<void> {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    await this.#engine.dispose();
-    disposeWeights(this.#weights);
-    if (this.#ownsDevice) await this.device.dispose();
-  }
-
-  /** The pace of so many sequences together. */
-  #paceOf(sequences: number): Pace {
-    const pace = this.#paces.get(sequences) ?? createPace(this.device);
-    this.#paces.set(sequences, pace);
-    return pace;
+    await this.#renewable.dispose();
   }
 
   #promptIds(prompt: string | ArrayLike<number>): ArrayLike<number> {
@@ -349,25 +241,10 @@ export class BlackMamba {
     return [start];
   }
 
-  async #withSequence<T>(use: (sequence: Sequence) => Promise<T>): Promise<T> {
-    const sequence = this.#engine.createSequence();
-    try {
-      return await use(sequence);
-    } finally {
-      await this.#engine.disposeSequence(sequence);
-    }
+  #withSequence<T>(
+    use: (model: DeviceModel, sequence: Sequence) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return this.#renewable.use((model) => model.withSequence((sequence) => use(model, sequence)), signal);
   }
-
-  #assertUsable(): void {
-    if (this.#disposed) throw new DisposedError("model");
-  }
-}
-
-/** The device that was asked for by name, or given; one that was opened here belongs to the model. */
-async function openDevice(device: DeviceChoice | Device): Promise<SelectedDevice & { readonly ownsDevice: boolean }> {
-  if (typeof device === "string") return { ...(await selectDevice(device)), ownsDevice: true };
-  if (typeof device?.createTensor !== "function") {
-    throw new OptionError("device", '"auto", "webgpu", "cpu" or a device', device);
-  }
-  return { device, reason: `${device.kind}: as given`, ownsDevice: false };
 }

@@ -13,14 +13,16 @@ export {
   type Device,
   type DeviceChoice,
   type DeviceListing,
+  DeviceLostError,
   type KernelTime,
   listDevices,
+  OutOfMemoryError,
   type QuantizedDType,
   type SelectedDevice,
   selectDevice,
 } from "@blackmamba/tensor";
 export type { Tokenizer } from "@blackmamba/tokenizer";
-export { BlackMamba, type CreateOptions, type ForwardOptions, type LoadOptions } from "./blackmamba.ts";
+export { BlackMamba, type ForwardOptions } from "./blackmamba.ts";
 export { type Layout, type ModelConfig, parseConfig } from "./config/config.ts";
 export type { LayerKind } from "./config/layer-kind.ts";
 export { type ConvertedWeights, type ConvertOptions, type ConvertTarget, convertWeights } from "./convert-weights.ts";
@@ -40,6 +42,7 @@ export type { GenerateOptions } from "./generate/generate.ts";
 export type { BatchToken, GenerateBatchOptions } from "./generate/generate-batch.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";
 export type { GeneratedToken } from "./generate/text.ts";
+export type { CreateOptions, LoadOptions } from "./load-model.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";
 export type { ParameterCount } from "./parameters.ts";
 export type { ForwardProfile, ProfileOptions } from "./profile.ts";

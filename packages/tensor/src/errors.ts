@@ -46,17 +46,32 @@ export class DeviceError extends CodedError {
   }
 }
 
+/** What is known of a lack of memory besides what it was lacking for. */
+export interface OutOfMemoryOptions extends ErrorOptions {
+  /** Bytes that the device had given for tensors when it had no more. */
+  readonly allocatedByteLength?: number | undefined;
+  /** Where no memory is lacking, but a tensor is larger than any may be: most bytes of one on this device. */
+  readonly maxByteLength?: number | undefined;
+}
+
 /** The device has no room for a tensor. */
 export class OutOfMemoryError extends CodedError {
-  constructor(message: string, options?: ErrorOptions) {
+  /** Bytes that the device had given for tensors when it had no more; `undefined` where that is not known. */
+  readonly allocatedByteLength: number | undefined;
+  /** Where no memory is lacking, but a tensor is larger than any may be: most bytes of one on this device. */
+  readonly maxByteLength: number | undefined;
+
+  constructor(message: string, { allocatedByteLength, maxByteLength, ...options }: OutOfMemoryOptions = {}) {
     super("ERR_OUT_OF_MEMORY", message, options);
+    this.allocatedByteLength = allocatedByteLength;
+    this.maxByteLength = maxByteLength;
   }
 }
 
-/** The device went away (driver reset, `destroy()`, browser reclaimed it): load again on a new device. */
+/** The device went away (driver reset, `destroy()`, browser reclaimed it), and all that was on it. */
 export class DeviceLostError extends CodedError {
-  constructor(message: string) {
-    super("ERR_DEVICE_LOST", message);
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_DEVICE_LOST", message, options);
   }
 }
 

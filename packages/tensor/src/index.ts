@@ -26,6 +26,7 @@ export {
   KernelError,
   NoDeviceError,
   OutOfMemoryError,
+  type OutOfMemoryOptions,
   ShapeError,
 } from "./errors.ts";
 export { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from "./float.ts";

@@ -5,7 +5,15 @@
  * another's comes, which costs nothing, not even memory, while there is only one.
  */
 import { createSampleState, type SampleKind, seenBitmap } from "@blackmamba/kernels";
-import { type Device, DisposedError, type PreparedProgram, type Tensor, TensorPool } from "@blackmamba/tensor";
+import {
+  type Device,
+  DisposedError,
+  OutOfMemoryError,
+  type PreparedProgram,
+  type Tensor,
+  TensorPool,
+} from "@blackmamba/tensor";
+import { forgetFailures } from "../device/forget-failures.ts";
 import { OptionError, PromptError, StateError } from "../errors.ts";
 import { createForward, createHead, type Forward, type ForwardInputs, type Head } from "./forward.ts";
 import { promptCapacities } from "./prompt-capacities.ts";
@@ -120,10 +128,15 @@ export class Engine {
     return this.#residentTensors.reduce((sum, { storage }) => sum + storage.byteLength, 0);
   }
 
-  /** A sequence before its prompt, whose ids are to be chosen on the device. */
+  /**
+   * A sequence before its prompt, whose ids are to be chosen on the device.
+   *
+   * @param chosen - how many of the prompt's last ids were chosen in the same way before: random numbers are counted on
+   */
   async createSampledSequence(
     prompt: ArrayLike<number>,
     { kind, settings }: SequenceSampling,
+    chosen: number,
   ): Promise<SampledSequence> {
     const { device, config } = this.#inputs;
     const sequence = this.createSequence();
@@ -132,7 +145,8 @@ export class Engine {
       const sampling = { ...state, next: sequence.pool.createTensor("u32", [1], "next id") };
       await device.write(sampling.settings, settings);
       if (kind.penalty) await device.write(sampling.seen, seenBitmap(prompt, config.vocab));
-      return Object.assign(sequence, { sampling, kind, chosen: 0 });
+      if (chosen > 0) await device.write(sampling.steps, Uint32Array.of(chosen));
+      return Object.assign(sequence, { sampling, kind, chosen });
     } catch (error) {
       await this.disposeSequence(sequence);
       throw error;
@@ -183,8 +197,8 @@ export class Engine {
       const programs = await slots.stepPrograms(sequence.kind);
       signal?.throwIfAborted();
       this.#assertWhole(sequence);
+      await this.#takeTurn(sequence);
       sequence.broken = true;
-      this.#takeTurn(sequence);
       await this.#device.run(programs, { times, signal });
       sequence.position += times;
       sequence.chosen += times;
@@ -271,10 +285,14 @@ export class Engine {
       const { slots } = this.#together as OwnSlots;
       const { forward } = slots;
       signal?.throwIfAborted();
+      const own: (readonly Tensor[])[] = [];
+      for (const sequence of sequences) {
+        if (!sequence.states) await this.#takeTurn(sequence);
+        own.push(stateTensors(await this.#giveRoom(sequence)));
+      }
       for (const sequence of sequences) sequence.broken = true;
       for (const [slot, sequence] of sequences.entries()) {
-        if (!sequence.states) this.#takeTurn(sequence);
-        const states = this.#owner === sequence ? this.#residentTensors : stateTensors(this.#ownStates(sequence));
+        const states = this.#owner === sequence ? this.#residentTensors : (own[slot] as readonly Tensor[]);
         this.#copyAll(states, slots.slotState(slot));
       }
       const all = new Uint32Array(slots.capacity);
@@ -282,7 +300,7 @@ export class Engine {
       await this.#device.write(forward.ids, all);
       await this.#device.run(forward.programs(true), { tokens: count, signal });
       for (const [slot, sequence] of sequences.entries()) {
-        this.#copyAll(slots.slotState(slot), stateTensors(this.#ownStates(sequence)));
+        this.#copyAll(slots.slotState(slot), own[slot] as readonly Tensor[]);
         // What is resident is the past.
         if (this.#owner === sequence) this.#owner = undefined;
         sequence.position += 1;
@@ -324,7 +342,7 @@ export class Engine {
     return this.#exclusively(sequence, async () => {
       const forward = await this.#forwardFor(tokens);
       const end = tokens === 1 ? [await (await this.#single()).sampler(GREEDY)] : [];
-      this.#takeTurn(sequence);
+      await this.#takeTurn(sequence);
       await this.#writeSpreadIds(forward);
       const layers = [...(await forward.layers()), forward.last.program];
       return use([...forward.programs(true), ...end], [...layers, ...end]);
@@ -394,8 +412,8 @@ export class Engine {
       const tokens = part.length;
       const forward = await this.#forwardFor(tokens);
       signal?.throwIfAborted();
+      await this.#takeTurn(sequence);
       sequence.broken = true;
-      this.#takeTurn(sequence);
       await this.#device.write(forward.ids, part);
       await each(forward, tokens, start + tokens === ids.length);
       sequence.position += tokens;
@@ -404,10 +422,14 @@ export class Engine {
   }
 
   /** Puts a sequence's state where the programs find it. */
-  #takeTurn(sequence: Sequence): void {
-    if (this.#owner === sequence) return;
+  async #takeTurn(sequence: Sequence): Promise<void> {
+    const owner = this.#owner;
+    if (owner === sequence) return;
     // One that was left in the middle of a token does not come back.
-    if (this.#owner && !this.#owner.broken) this.#copyAll(this.#residentOf(this.#owner), this.#ownTensors(this.#owner));
+    if (owner && !owner.broken && !owner.disposed) {
+      await this.#giveRoom(owner);
+      this.#copyAll(this.#residentOf(owner), this.#ownTensors(owner));
+    }
     if (sequence.states) {
       this.#copyAll(this.#ownTensors(sequence), this.#residentOf(sequence));
     } else {
@@ -419,14 +441,23 @@ export class Engine {
     this.#owner = sequence;
   }
 
-  #ownStates(sequence: Sequence): LayerStates {
-    sequence.states ??= createLayerStates(sequence.pool, this.#inputs.config);
-    return sequence.states;
+  /** Memory of its own for a sequence's state. A GPU says at once whether it had any: what is copied there is nowhere else then. */
+  async #giveRoom(sequence: Sequence): Promise<LayerStates> {
+    if (sequence.states) return sequence.states;
+    const states = createLayerStates(sequence.pool, this.#inputs.config);
+    try {
+      await this.#device.settled();
+    } catch (error) {
+      for (const { storage } of stateTensors(states)) storage.dispose();
+      throw await this.#explain(error, "a sequence beside another", this.stateByteLength);
+    }
+    sequence.states = states;
+    return states;
   }
 
   /** A sequence's own tensors, which hold what it has come to while it is not its turn. */
   #ownTensors(sequence: Sequence): readonly Tensor[] {
-    const states = stateTensors(this.#ownStates(sequence));
+    const states = stateTensors(sequence.states as LayerStates);
     return isSampled(sequence) ? slotTensors(states, sequence.sampling) : states;
   }
 
@@ -472,49 +503,72 @@ export class Engine {
 
   /** The resident slot: single tokens of one sequence, and its sampler. */
   #single(): Promise<Slots> {
-    return this.#record("decode", async (inputs) => {
+    return this.#record("a token", async (inputs) => {
       this.#decode = await Slots.create(inputs, 1);
       return this.#decode;
     });
   }
 
-  async #createSlots(capacity: number): Promise<OwnSlots> {
-    const pool = this.#newPool(this.#device);
-    try {
-      const state = createLayerStates(pool, this.#inputs.config, capacity);
-      return { pool, slots: await Slots.create({ ...this.#inputs, pool, state }, capacity) };
-    } catch (error) {
-      this.#disposePool(pool);
-      throw error;
-    }
+  #createSlots(capacity: number): Promise<OwnSlots> {
+    return this.#recordIn(`${capacity} sequences together`, async (inputs) => {
+      const state = createLayerStates(inputs.pool, inputs.config, capacity);
+      return { pool: inputs.pool, slots: await Slots.create({ ...inputs, state }, capacity) };
+    });
   }
 
   /** The forward pass over so many tokens of one sequence. */
   async #forwardFor(tokens: number): Promise<Forward> {
     if (tokens === 1) return (await this.#single()).forward;
     const capacity = this.#promptCapacities.find((most) => tokens <= most) ?? this.prefillChunk;
-    return this.#record(`prompt of ${capacity}`, (inputs) => createForward(inputs, capacity, "sequence"));
+    return this.#record(`a prompt of ${capacity} tokens`, (inputs) => createForward(inputs, capacity, "sequence"));
   }
 
   /** The logits of every token: only those who ask for them pay for their memory. */
   #allRows({ residual, capacity }: Forward): Promise<Head> {
     const rows = Math.min(capacity, this.#logitsRows);
-    return this.#record(`logits of ${capacity}`, (inputs) => createHead(inputs, residual, { rows, lastOnly: false }));
+    return this.#record(`the logits of ${capacity} tokens`, (inputs) =>
+      createHead(inputs, residual, { rows, lastOnly: false }),
+    );
   }
 
-  /** Records programs when they are first needed; when that fails, nothing stays allocated and it may be tried again. */
+  /** Records programs when they are first needed; when that fails it may be tried again. */
   #record<T extends Forward | Head | Slots>(name: string, create: (inputs: ForwardInputs) => Promise<T>): Promise<T> {
     let recorded = this.#recorded.get(name) as Promise<T> | undefined;
     if (!recorded) {
-      const pool = this.#newPool(this.#device);
-      recorded = create({ ...this.#inputs, pool });
+      recorded = this.#recordIn(name, create);
       this.#recorded.set(name, recorded);
-      recorded.catch(() => {
-        this.#recorded.delete(name);
-        this.#disposePool(pool);
-      });
+      recorded.catch(() => this.#recorded.delete(name));
     }
     return recorded;
+  }
+
+  /** Records programs in a pool of their own; when that fails, nothing stays allocated. */
+  async #recordIn<T>(name: string, create: (inputs: ForwardInputs) => Promise<T>): Promise<T> {
+    const device = this.#device;
+    const pool = this.#newPool(device);
+    try {
+      const recorded = await create({ ...this.#inputs, pool });
+      // A GPU says only now whether it had room: before anything is computed there.
+      await device.settled();
+      return recorded;
+    } catch (error) {
+      const { byteLength } = pool;
+      this.#disposePool(pool);
+      throw await this.#explain(error, name, byteLength);
+    }
+  }
+
+  /** Of memory that was lacking, says for what, and how much was asked for; other errors stay as they are. */
+  async #explain(error: unknown, name: string, asked: number): Promise<unknown> {
+    if (!(error instanceof OutOfMemoryError)) return error;
+    await forgetFailures(this.#device);
+    const { kind, name: deviceName, allocatedByteLength: kept } = this.#device;
+    const { allocatedByteLength, maxByteLength } = error;
+    const facts = `no room to compute ${name}: ${asked} bytes were asked for beside the ${kept} that ${kind} ${deviceName} has given`;
+    return new OutOfMemoryError(
+      `${facts} (${error.message}); dispose what is not needed any more, or load with quantize to have smaller weights`,
+      { cause: error, allocatedByteLength, maxByteLength },
+    );
   }
 
   #disposePool(pool: TensorPool): void {

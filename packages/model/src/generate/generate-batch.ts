@@ -3,7 +3,10 @@
  * end and waiting prompts take their place; what a text says does not depend on it.
  */
 import type { Tokenizer } from "@blackmamba/tokenizer";
-import type { Engine, Group } from "../forward/engine.ts";
+import type { DeviceModel } from "../device/device-model.ts";
+import type { Recovery, RenewableModel } from "../device/renewable-model.ts";
+import type { Group } from "../forward/engine.ts";
+import { TokenIds } from "../token-ids.ts";
 import type { GenerateOptions, TextLimits } from "./generate.ts";
 import type { Pace } from "./pace.ts";
 import { checkChosen, type Sampling } from "./sampling.ts";
@@ -23,11 +26,10 @@ export interface BatchToken extends GeneratedToken {
 
 /** What generation needs of a model. */
 export interface GenerateBatchInputs {
-  readonly engine: Engine;
+  readonly renewable: RenewableModel;
   readonly prompts: readonly ArrayLike<number>[];
   readonly samplingOf: (index: number) => Sampling;
   readonly tokenizer: Tokenizer | undefined;
-  readonly pace: Pace;
   readonly batchSize: number;
 }
 
@@ -35,6 +37,8 @@ export interface GenerateBatchInputs {
 interface BatchText {
   readonly index: number;
   readonly text: GeneratedText;
+  /** The prompt, and the ids that have come. */
+  readonly ids: TokenIds;
   /** Ids that the device was asked for, and those that have come. */
   queued: number;
   taken: number;
@@ -59,7 +63,7 @@ export async function* generateBatchTokens(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<BatchToken, void, undefined> {
   if (inputs.prompts.length === 0 || limits.maxTokens === 0) return;
-  const batch = new Batch(inputs, limits, signal);
+  const batch = new Batch(await inputs.renewable.ready(signal), inputs, limits, signal);
   try {
     yield* batch.tokens();
   } finally {
@@ -71,28 +75,40 @@ class Batch {
   readonly #inputs: GenerateBatchInputs;
   readonly #limits: TextLimits;
   readonly #signal: AbortSignal | undefined;
+  readonly #recovery: Recovery;
+  #model: DeviceModel;
   #group: Group | undefined;
   /** The texts in the group's slots, in order. */
   #texts: BatchText[] = [];
-  #started = 0;
+  /** Prompts that were begun. */
+  #begun = 0;
+  /** Texts of these that have not ended, and those that have to be started again. */
+  readonly #unfinished = new Set<BatchText>();
+  #again: BatchText[] = [];
+  #taken = 0;
   #runs: BatchRun[] = [];
 
-  constructor(inputs: GenerateBatchInputs, limits: TextLimits, signal: AbortSignal | undefined) {
+  constructor(model: DeviceModel, inputs: GenerateBatchInputs, limits: TextLimits, signal: AbortSignal | undefined) {
+    this.#model = model;
     this.#inputs = inputs;
     this.#limits = limits;
     this.#signal = signal;
+    this.#recovery = inputs.renewable.recovery();
   }
 
   async *tokens(): AsyncGenerator<BatchToken, void, undefined> {
     for (;;) {
-      while (this.#runs.filter(({ isStep }) => isStep).length < this.#inputs.pace.depth) {
-        await this.#fillSlots();
-        if (this.#texts.length === 0) break;
-        await this.#queueStep();
+      let run: BatchRun | undefined;
+      let ids: Uint32Array[];
+      try {
+        await this.#keepBusy();
+        run = this.#runs.shift();
+        if (!run) return;
+        ids = await run.ids;
+      } catch (error) {
+        await this.#recover(error);
+        continue;
       }
-      const run = this.#runs.shift();
-      if (!run) return;
-      const ids = await run.ids;
       for (let step = 0; step < (ids[0]?.length ?? 0); step++) {
         for (const [i, text] of run.texts.entries()) {
           this.#signal?.throwIfAborted();
@@ -103,12 +119,30 @@ class Batch {
   }
 
   async dispose(): Promise<void> {
-    if (this.#group) await this.#inputs.engine.disposeGroup(this.#group);
+    const group = this.#group;
+    this.#group = undefined;
+    if (group) await this.#model.engine.disposeGroup(group);
   }
 
-  /** Takes texts out that have ended, or that were asked for all their tokens, and puts in prompts that wait. */
+  /** Begins all that has not ended once more, on another device; throws the error on where there is none. */
+  async #recover(error: unknown): Promise<void> {
+    const next = await this.#recovery.after(this.#model, error, this.#taken, this.#signal);
+    await this.dispose();
+    this.#model = next;
+    [this.#texts, this.#runs, this.#again] = [[], [], [...this.#unfinished]];
+  }
+
+  async #keepBusy(): Promise<void> {
+    while (this.#runs.filter(({ isStep }) => isStep).length < this.#pace.depth) {
+      await this.#fillSlots();
+      if (this.#texts.length === 0) break;
+      await this.#queueStep();
+    }
+  }
+
+  /** Takes texts out that have ended, or that were asked for all their tokens, and puts in those that wait. */
   async #fillSlots(): Promise<void> {
-    const { engine, prompts } = this.#inputs;
+    const { engine } = this.#model;
     const { maxTokens } = this.#limits;
     for (let slot = this.#texts.length - 1; slot >= 0; slot--) {
       const { ended, queued } = this.#texts[slot] as BatchText;
@@ -117,7 +151,11 @@ class Batch {
       this.#texts[slot] = this.#texts.at(-1) as BatchText;
       this.#texts.pop();
     }
-    while (this.#started < prompts.length && this.#texts.length < this.#size) await this.#startText(this.#started++);
+    while (this.#texts.length < this.#size) {
+      const text = this.#nextText();
+      if (!text) break;
+      await this.#startText(text);
+    }
     const left = Math.max(...this.#texts.map(({ queued }) => maxTokens - queued));
     const isFew = this.#group && this.#texts.length > 0 && this.#texts.length <= this.#group.slots.capacity / 4;
     if (this.#group && isFew && left >= MIN_STEPS_TO_SHRINK) {
@@ -130,21 +168,40 @@ class Batch {
     return Math.min(this.#inputs.batchSize, this.#inputs.prompts.length);
   }
 
-  async #startText(index: number): Promise<void> {
-    const { engine, prompts, samplingOf, tokenizer } = this.#inputs;
-    this.#signal?.throwIfAborted();
-    const [prompt, sampling] = [prompts[index] as ArrayLike<number>, samplingOf(index)];
+  get #pace(): Pace {
+    return this.#model.paceOf(this.#size);
+  }
+
+  /** The next text that waits for a slot. */
+  #nextText(): BatchText | undefined {
+    const again = this.#again.shift();
+    if (again) return again;
+    const { prompts, tokenizer } = this.#inputs;
+    const index = this.#begun;
+    const prompt = prompts[index];
+    if (!prompt) return undefined;
+    this.#begun += 1;
     const text = new GeneratedText(tokenizer?.stream(), this.#limits.stops);
-    const own: BatchText = { index, text, queued: 1, taken: 0, ended: false };
-    const sequence = await engine.createSampledSequence(prompt, sampling);
+    const own: BatchText = { index, text, ids: new TokenIds(prompt), queued: 0, taken: 0, ended: false };
+    this.#unfinished.add(own);
+    return own;
+  }
+
+  async #startText(text: BatchText): Promise<void> {
+    const { engine } = this.#model;
+    const pace = this.#pace;
+    this.#signal?.throwIfAborted();
+    const sampling = this.#inputs.samplingOf(text.index);
+    const sequence = await engine.createSampledSequence(text.ids.all, sampling, text.taken);
     try {
-      const { ids } = await engine.start(sequence, prompt, this.#signal);
-      this.#addRun({ texts: [own], ids: ids.then((first) => [first]), isStep: false });
-      ids.then(() => this.#inputs.pace.noteOther(performance.now())).catch(() => {});
-      if (this.#limits.maxTokens === 1) return;
+      const { ids } = await engine.start(sequence, text.ids.all, this.#signal);
+      text.queued = text.taken + 1;
+      this.#addRun({ texts: [text], ids: ids.then((first) => [first]), isStep: false });
+      ids.then(() => pace.noteOther(performance.now())).catch(() => {});
+      if (text.queued === this.#limits.maxTokens) return;
       this.#group ??= await engine.createGroup(powerOfTwo(this.#size), sampling.kind);
       await engine.join(this.#group, sequence);
-      this.#texts.push(own);
+      this.#texts.push(text);
     } finally {
       await engine.disposeSequence(sequence);
     }
@@ -154,12 +211,13 @@ class Batch {
     if (!this.#group) return;
     this.#signal?.throwIfAborted();
     const texts = [...this.#texts];
-    const steps = this.#inputs.pace.steps(Math.min(...texts.map(({ queued }) => this.#limits.maxTokens - queued)));
+    const pace = this.#pace;
+    const steps = pace.steps(Math.min(...texts.map(({ queued }) => this.#limits.maxTokens - queued)));
     const queuedAt = performance.now();
-    const { ids } = await this.#inputs.engine.stepGroup(this.#group, steps, this.#signal);
+    const { ids } = await this.#model.engine.stepGroup(this.#group, steps, this.#signal);
     for (const text of texts) text.queued += steps;
     this.#addRun({ texts, ids, isStep: true });
-    ids.then(() => this.#inputs.pace.note(steps, queuedAt, performance.now())).catch(() => {});
+    ids.then(() => pace.note(steps, queuedAt, performance.now())).catch(() => {});
   }
 
   #addRun(run: BatchRun): void {
@@ -174,8 +232,11 @@ class Batch {
     const id = checkChosen(chosen);
     const isEnd = id === this.#inputs.tokenizer?.endTokenId;
     const tokens = isEnd ? [] : text.text.push(id);
+    text.ids.append([id]);
     text.taken += 1;
+    this.#taken += 1;
     text.ended = isEnd || text.text.stopped || text.taken === this.#limits.maxTokens;
+    if (text.ended) this.#unfinished.delete(text);
     if (text.ended && !text.text.stopped) tokens.push(...text.text.end());
     for (const token of tokens) yield { index, ...token };
   }

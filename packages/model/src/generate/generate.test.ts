@@ -11,8 +11,16 @@ interface ScriptedSource extends IdSource {
   readonly runs: number[];
 }
 
+const CPU = { kind: "cpu", software: true } as const;
+const GPU = { kind: "webgpu", software: false } as const;
+
+/** What a source needs that does not go on after failures. */
+function plain(device: typeof CPU | typeof GPU): Pick<IdSource, "pace" | "take" | "recover"> {
+  return { pace: createPace(device), take: () => {}, recover: (error) => Promise.reject(error) };
+}
+
 /** A device that chooses these ids, and takes no time. */
-function scripted(ids: readonly number[]): ScriptedSource {
+function scripted(ids: readonly number[], device: typeof CPU | typeof GPU = CPU): ScriptedSource {
   const runs: number[] = [];
   let chosen = 0;
   const choose = async (times: number) => {
@@ -22,22 +30,18 @@ function scripted(ids: readonly number[]): ScriptedSource {
     const own = Uint32Array.from({ length: times }, (_, i) => ids[chosen - times + i] ?? 0);
     return { ids: Promise.resolve(own) };
   };
-  return { runs, start: () => choose(1), step: choose };
+  return { ...plain(device), runs, start: () => choose(1), step: choose };
 }
-
-const CPU = { kind: "cpu", software: true } as const;
-const GPU = { kind: "webgpu", software: false } as const;
 
 async function generate(
   tokenizer: Tokenizer | undefined,
   ids: readonly number[],
   options: GenerateOptions = {},
-  { device = CPU, source = scripted(ids) }: { device?: typeof CPU | typeof GPU; source?: IdSource } = {},
+  source: IdSource = scripted(ids),
 ) {
   const limits = limitsOf({ maxTokens: ids.length, ...options }, tokenizer);
   const tokens = [];
-  for await (const token of generateTokens({ source, tokenizer, pace: createPace(device) }, limits, options.signal))
-    tokens.push(token);
+  for await (const token of generateTokens({ source, tokenizer }, limits, options.signal)) tokens.push(token);
   return tokens;
 }
 
@@ -121,7 +125,7 @@ test("what may be the beginning of a stop string waits until that is known", asy
   const arrivals: string[] = [];
   const source = scripted([0, 1, 0, 6, 0]);
   const limits = limitsOf({ maxTokens: 5, stop: "abb" }, bytes);
-  for await (const { text } of generateTokens({ source, tokenizer: bytes, pace: createPace(CPU) }, limits, undefined)) {
+  for await (const { text } of generateTokens({ source, tokenizer: bytes }, limits, undefined)) {
     arrivals.push(`${text} after ${source.runs.length}`);
   }
   // "ab" is open until the second "a" closes it, "a" until "c" does; the last "a" is no beginning any more at the end.
@@ -132,46 +136,41 @@ test("never more than maxTokens are computed, and nothing ahead on a CPU", async
   const ids = [0, 1, 0, 1, 0, 1, 0, 1, 0, 1];
   for (const device of [CPU, GPU]) {
     for (const maxTokens of [0, 1, 2, 7, 10]) {
-      const source = scripted(ids);
-      expect(await generate(bytes, ids, { maxTokens }, { device, source })).toHaveLength(maxTokens);
+      const source = scripted(ids, device);
+      expect(await generate(bytes, ids, { maxTokens }, source)).toHaveLength(maxTokens);
       expect(source.runs.reduce((sum, steps) => sum + steps, 0)).toBe(maxTokens);
     }
   }
   const source = scripted([0, 1, 4, 1, 1]);
-  expect(await generate(bytes, [0, 1, 4, 1, 1], {}, { source })).toHaveLength(2);
+  expect(await generate(bytes, [0, 1, 4, 1, 1], {}, source)).toHaveLength(2);
   expect(source.runs).toEqual([1, 1, 1]);
 });
 
 test("what a device did ahead is discarded", async () => {
   const ids = [0, 1, 0, 1, 4, 0, 0, 0];
-  const source = scripted(ids);
-  expect(await generate(bytes, ids, { maxTokens: 100 }, { device: GPU, source })).toHaveLength(4);
+  const source = scripted(ids, GPU);
+  expect(await generate(bytes, ids, { maxTokens: 100 }, source)).toHaveLength(4);
   expect(source.runs.reduce((sum, steps) => sum + steps, 0)).toBeGreaterThan(5);
 });
 
 test("two runs are under way on a device that is fast", async () => {
   const asked: string[] = [];
-  const source = scripted(Array.from({ length: 20 }, () => 0));
-  const tokens = generateTokens(
-    { source, tokenizer: bytes, pace: createPace(GPU) },
-    limitsOf({ maxTokens: 20 }, bytes),
-    undefined,
+  const source = scripted(
+    Array.from({ length: 20 }, () => 0),
+    GPU,
   );
+  const tokens = generateTokens({ source, tokenizer: bytes }, limitsOf({ maxTokens: 20 }, bytes), undefined);
   for await (const _ of tokens) asked.push(`${source.runs.length}`);
   expect(asked[0]).toBe("2");
 });
 
 test("an abort ends the text between two ids of a run", async () => {
   const controller = new AbortController();
-  const source = { start: async () => ({ ids: Promise.resolve(new Uint32Array(1)) }), step: scripted([]).step };
+  const source = { ...scripted([], GPU), start: async () => ({ ids: Promise.resolve(new Uint32Array(1)) }) };
   const seen: number[] = [];
   const limits = limitsOf({ maxTokens: 100 }, bytes);
   const read = async () => {
-    for await (const { id } of generateTokens(
-      { source, tokenizer: bytes, pace: createPace(GPU) },
-      limits,
-      controller.signal,
-    )) {
+    for await (const { id } of generateTokens({ source, tokenizer: bytes }, limits, controller.signal)) {
       seen.push(id);
       if (seen.length === 5) controller.abort(new Error("enough"));
     }
@@ -187,10 +186,44 @@ test("a logit that is no number is told by its id, after what came before it", a
 
 test("a failure of a run is thrown where its ids are waited for", async () => {
   const source = {
+    ...plain(GPU),
     start: async () => ({ ids: Promise.resolve(Uint32Array.of(0)) }),
     step: async () => ({ ids: Promise.reject<Uint32Array>(new Error("device lost")) }),
   };
-  await expect(generate(bytes, [0, 0], {}, { device: GPU, source })).rejects.toThrow("device lost");
+  await expect(generate(bytes, [0, 0], {}, source)).rejects.toThrow("device lost");
+});
+
+test("after a failure that can be mended the text goes on, with nothing told twice", async () => {
+  // "c" may be the beginning of "cab", and is held back while the device fails.
+  const ids = [0, 6, 0, 0, 1, 6, 0, 1, 1];
+  const taken: number[] = [];
+  const started: number[][] = [];
+  let device = scripted(ids, GPU);
+  let failures = 2;
+  const source: IdSource = {
+    get pace() {
+      return device.pace;
+    },
+    start() {
+      started.push([...taken]);
+      return device.start();
+    },
+    async step(times) {
+      if (taken.length >= 2 * (3 - failures) && failures > 0) throw new Error("device lost");
+      return device.step(times);
+    },
+    take: (id) => taken.push(id),
+    async recover(error) {
+      expect(error).toMatchObject({ message: "device lost" });
+      failures -= 1;
+      device = scripted(ids.slice(taken.length), GPU);
+    },
+  };
+  const tokens = await generate(bytes, ids, { stop: "cab" }, source);
+  expect(tokens).toEqual(await generate(bytes, ids, { stop: "cab" }));
+  expect(failures).toBe(0);
+  expect(started).toHaveLength(3);
+  for (const told of started) expect(told).toEqual(ids.slice(0, told.length));
 });
 
 test.each([

@@ -27,19 +27,23 @@ export interface ChosenIds {
   readonly ids: Promise<Uint32Array>;
 }
 
-/** Where ids come from: one sequence of an engine. Both resolve when the work is queued. */
+/** Where ids come from: one sequence of a model. `start` and `step` resolve when the work is queued. */
 export interface IdSource {
-  /** Reads the prompt and chooses the first id. */
+  readonly pace: Pace;
+  /** Reads the prompt, and after it the ids that were taken, and chooses the next id. */
   start(): Promise<ChosenIds>;
   /** Chooses so many more. */
   step(times: number): Promise<ChosenIds>;
+  /** Tells an id that became a part of the text. */
+  take(id: number): void;
+  /** After a failure: resolves when there is another device to `start` on; else throws the error on. */
+  recover(error: unknown): Promise<void>;
 }
 
 /** What generation needs of a model. */
 export interface GenerateInputs {
   readonly source: IdSource;
   readonly tokenizer: Tokenizer | undefined;
-  readonly pace: Pace;
 }
 
 /** Where a text ends. */
@@ -80,33 +84,46 @@ export function limitsOf(
  * Continues the prompt until `maxTokens`, a stop string, or the tokenizer's end token, which is not itself part of the result.
  */
 export async function* generateTokens(
-  { source, tokenizer, pace }: GenerateInputs,
+  { source, tokenizer }: GenerateInputs,
   { maxTokens, stops }: TextLimits,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<GeneratedToken, void, undefined> {
   const text = new GeneratedText(tokenizer?.stream(), stops);
-  const underWay: Promise<Uint32Array>[] = [];
-  let queued = 0;
+  let underWay: Promise<Uint32Array>[] = [];
+  let [queued, taken] = [0, 0];
+  let isStarted = false;
   for (;;) {
-    while (underWay.length < pace.depth && queued < maxTokens) {
-      signal?.throwIfAborted();
-      // The prompt gives the first.
-      const steps = queued === 0 ? 1 : pace.steps(maxTokens - queued);
-      const queuedAt = performance.now();
-      const isPrompt = queued === 0;
-      const { ids } = isPrompt ? await source.start() : await source.step(steps);
-      queued += steps;
-      // Timed when it is done, however late the reader comes for it. A failure is thrown where the ids are waited for.
-      ids
-        .then(() => (isPrompt ? pace.noteOther(performance.now()) : pace.note(steps, queuedAt, performance.now())))
-        .catch(() => {});
-      underWay.push(ids);
+    let ids: Uint32Array | undefined;
+    try {
+      while (underWay.length < source.pace.depth && queued < maxTokens) {
+        signal?.throwIfAborted();
+        const { pace } = source;
+        const isStep = isStarted;
+        // The prompt gives the first.
+        const steps = isStep ? pace.steps(maxTokens - queued) : 1;
+        const queuedAt = performance.now();
+        const { ids } = isStep ? await source.step(steps) : await source.start();
+        isStarted = true;
+        queued += steps;
+        // Timed when it is done, however late the reader comes for it. A failure is thrown where the ids are waited for.
+        ids
+          .then(() => (isStep ? pace.note(steps, queuedAt, performance.now()) : pace.noteOther(performance.now())))
+          .catch(() => {});
+        underWay.push(ids);
+      }
+      ids = await underWay.shift();
+    } catch (error) {
+      await source.recover(error);
+      // What was under way went with the device.
+      [underWay, queued, isStarted] = [[], taken, false];
+      continue;
     }
-    const ids = await underWay.shift();
     if (!ids) break;
     for (const chosen of ids) {
       signal?.throwIfAborted();
       const id = checkChosen(chosen);
+      source.take(id);
+      taken += 1;
       if (id === tokenizer?.endTokenId) return yield* text.end();
       yield* text.push(id);
       if (text.stopped) return;

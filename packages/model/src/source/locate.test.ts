@@ -9,8 +9,9 @@ import {
   readRepositoryFile,
 } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
-import { BlackMamba, type LoadOptions } from "../blackmamba.ts";
+import { BlackMamba } from "../blackmamba.ts";
 import { describeModel } from "../describe.ts";
+import type { LoadOptions } from "../load-model.ts";
 import { goldenParts, text } from "../testing/golden.ts";
 import { randomModel } from "../testing/random-model.ts";
 import { SMALL_CONFIG } from "../testing/small-config.ts";

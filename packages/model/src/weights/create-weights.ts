@@ -1,7 +1,8 @@
 /**
  * Puts a model's weights on a device: tensors that lie together, as no kernel writes them. Not here: what they hold.
  */
-import type { Device, DType, Tensor } from "@blackmamba/tensor";
+import { type Device, type DType, OutOfMemoryError, type Tensor } from "@blackmamba/tensor";
+import { forgetFailures } from "../device/forget-failures.ts";
 import type { Weight } from "./weight.ts";
 import { type ModelTable, weightsOf } from "./weight-table.ts";
 
@@ -30,14 +31,26 @@ export async function createWeights<W extends { readonly weight: Weight; readonl
   );
   const created = weights.map((each, index) => ({ ...each, tensor: tensors[index] as Tensor }));
   try {
+    // A GPU says only now whether it had room: before anything is read for it.
+    await device.settled();
     await fill(created);
-    // A device may learn only now that it had no room.
     await device.settled();
   } catch (error) {
+    const { allocatedByteLength } = device;
     for (const { storage } of tensors) storage.dispose();
+    if (error instanceof OutOfMemoryError) await forgetFailures(device);
+    if (isFailedAllocation(error)) {
+      const message = `no memory to fill the weights: ${error.message}`;
+      throw new OutOfMemoryError(message, { cause: error, allocatedByteLength });
+    }
     throw error;
   }
   return place(table, new Map(created.map(({ weight, tensor }) => [weight, tensor]))) as ModelTable<Tensor>;
+}
+
+/** Whether JavaScript had no memory for an array. Engines say that in words only. */
+function isFailedAllocation(error: unknown): error is RangeError {
+  return error instanceof RangeError && /allocat|memory|array.?(buffer )?length/i.test(error.message);
 }
 
 /** Copies the table's structure, with the tensor in the place of each weight. */

@@ -60,6 +60,21 @@ export function presentWeights(checkpoint: Checkpoint, table: object): Weight[] 
   return weightsOf(table).filter(({ names, optional }) => !optional || checkpoint.tensors.has(String(names[0])));
 }
 
+/** A weight, the tensors of the checkpoint that it is made of, and what it becomes on the device. */
+export interface DeviceWeight {
+  readonly weight: Weight;
+  readonly sources: readonly CheckpointTensor[];
+  readonly dtype: DType;
+}
+
+/** What becomes of each weight that is there. */
+export function deviceWeights(checkpoint: Checkpoint, table: ModelTable<Weight>): DeviceWeight[] {
+  return presentWeights(checkpoint, table).map((weight) => {
+    const sources = weight.names.map((name) => requireTensor(checkpoint, name));
+    return { weight, sources, dtype: deviceDType(weight, sources) };
+  });
+}
+
 /**
  * Loads every weight of the table.
  *
@@ -74,10 +89,7 @@ export async function loadWeights(
   checkWeights(checkpoint, table);
   const totalBytes = [...checkpoint.tensors.values()].reduce((sum, tensor) => sum + byteLength(tensor), 0);
   let loadedBytes = 0;
-  const weights = presentWeights(checkpoint, table).map((weight) => {
-    const sources = weight.names.map((name) => requireTensor(checkpoint, name));
-    return { weight, sources, dtype: deviceDType(weight, sources) };
-  });
+  const weights = deviceWeights(checkpoint, table);
   const buffers: Uint8Array[] = [];
   const load = async ({ weight, sources, dtype, tensor }: LoadedWeight, running: AbortSignal): Promise<void> => {
     const into = buffers.pop() ?? new Uint8Array(DEFAULT_CHUNK_BYTE_LENGTH);
@@ -101,11 +113,7 @@ export async function loadWeights(
   });
 }
 
-/** A weight, the tensors of the checkpoint that it is made of, and what it becomes on the device. */
-interface LoadedWeight {
-  readonly weight: Weight;
-  readonly sources: readonly CheckpointTensor[];
-  readonly dtype: DType;
+interface LoadedWeight extends DeviceWeight {
   readonly tensor: Tensor;
 }
 

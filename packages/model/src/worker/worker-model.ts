@@ -2,17 +2,19 @@
  * The model, through a worker: what it computes never holds up the page.
  */
 import { DisposedError } from "@blackmamba/tensor";
-import type { BlackMamba as DirectModel, ForwardOptions, LoadOptions } from "../blackmamba.ts";
+import type { ForwardOptions } from "../blackmamba.ts";
 import type { ModelConfig } from "../config/config.ts";
 import type { ModelDescription } from "../describe.ts";
 import { WorkerError } from "../errors.ts";
 import type { GenerateOptions } from "../generate/generate.ts";
 import type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
 import type { GeneratedToken } from "../generate/text.ts";
+import type { LoadOptions } from "../load-model.ts";
 import type { ParameterCount } from "../parameters.ts";
 import type { ForwardProfile, ProfileOptions } from "../profile.ts";
 import type { FetchOptions } from "../source/locate.ts";
 import type { ModelSource } from "../source/open-model.ts";
+import type { Trace, TraceOptions } from "../trace.ts";
 import { Connection } from "./connection.ts";
 import { createWorker } from "./create-worker.ts";
 import type { ModelMethods } from "./model-methods.ts";
@@ -125,7 +127,7 @@ export class BlackMamba {
    *
    * @param ids - at least one id
    */
-  async trace(ids: ArrayLike<number>, options?: Parameters<DirectModel["trace"]>[1]): ReturnType<DirectModel["trace"]> {
+  async trace(ids: ArrayLike<number>, options?: TraceOptions): Promise<Trace> {
     return this.#connection.call("trace", ids, options);
   }
 

@@ -6,6 +6,7 @@
 import { expectOperand } from "@blackmamba/kernels";
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { hiddenAttentionReference } from "./hidden-attention.reference.ts";
+import { hiddenAttentionWasm } from "./hidden-attention.wasm.ts";
 import { hiddenAttentionShader } from "./hidden-attention.wgsl.ts";
 
 /** Operands of {@link hiddenAttention}. */
@@ -50,4 +51,5 @@ export const hiddenAttention = defineKernel<HiddenAttentionOperands>({
 
   shader: hiddenAttentionShader,
   reference: hiddenAttentionReference,
+  wasm: hiddenAttentionWasm,
 });

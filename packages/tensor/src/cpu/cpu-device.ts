@@ -135,7 +135,8 @@ export class CpuDevice implements Device {
       this.#allocatedByteLength += byteLength;
       return tensorOf(storage, dtype, shape, label);
     } catch (cause) {
-      throw new OutOfMemoryError(`${label}: no memory for ${byteLength} bytes`, { cause });
+      const allocatedByteLength = this.#allocatedByteLength;
+      throw new OutOfMemoryError(`${label}: no memory for ${byteLength} bytes`, { cause, allocatedByteLength });
     }
   }
 

@@ -127,7 +127,8 @@ export class WebGpuDevice implements Device {
     this.#run = gpu.createBuffer({ label: "run", size: 16, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
     this.lost = gpu.lost.then(({ reason, message }) => {
       const error = new DeviceLostError(
-        `the WebGPU device ${name} was lost (${reason || "unknown reason"}${message ? `: ${message}` : ""}); load again`,
+        `the WebGPU device ${name} was lost (${reason || "unknown reason"}${message ? `: ${message}` : ""}), and all that was on it; ` +
+          "create a new device",
       );
       if (!this.#disposed) this.#failure = error;
       return error;
@@ -153,6 +154,7 @@ export class WebGpuDevice implements Device {
       if (byteLength <= maxBufferSize) return { ...spec, byteLength };
       throw new OutOfMemoryError(
         `${spec.label}: ${byteLength} bytes, this device allows ${maxBufferSize} in one buffer`,
+        { allocatedByteLength: this.#allocatedByteLength, maxByteLength: maxBufferSize },
       );
     });
     const { maxStorageBufferBindingSize } = this.gpu.limits;
@@ -173,10 +175,11 @@ export class WebGpuDevice implements Device {
       size: byteLength,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
-    this.#track(
-      this.gpu.popErrorScope(),
-      (error) => new OutOfMemoryError(`${label}: no room for ${byteLength} bytes on ${this.name}: ${error.message}`),
-    );
+    const allocatedByteLength = this.#allocatedByteLength;
+    this.#track(this.gpu.popErrorScope(), (error) => {
+      const message = `${label}: no room for ${byteLength} bytes on ${this.name}: ${error.message}`;
+      return new OutOfMemoryError(message, { allocatedByteLength });
+    });
     this.#allocatedByteLength += byteLength;
     const live = new Set(specs);
     return specs.map((spec) => {
