@@ -11,6 +11,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Where the program lies as the bundler sees it, which is where its imports are found from. */
 const entry = fileURLToPath(new URL("browser-program.js", import.meta.url));
 
+/** What a worker's file does not tell of itself. */
+const nothingElse = { imports: [], dynamicImports: [], missing: [], modules: [] };
+
 /**
  * @typedef {object} BrowserChunk
  * @property {string} file its path below the page
@@ -29,7 +32,7 @@ const entry = fileURLToPath(new URL("browser-program.js", import.meta.url));
 /**
  * @param {string} code of the program, whose chunk is the first
  * @param {{ readonly fromDist?: boolean }} [options] from the packages' builds rather than their sources
- * @returns {Promise<BrowserChunk[]>}
+ * @returns {Promise<BrowserChunk[]>} workers, of which only the code is known, come last
  */
 export async function bundleForBrowser(code, { fromDist = false } = {}) {
   /** @type {import("vite").Plugin} */
@@ -43,6 +46,8 @@ export async function bundleForBrowser(code, { fromDist = false } = {}) {
     root,
     configFile: false,
     logLevel: "error",
+    // Wherever the page lies.
+    base: "./",
     publicDir: false,
     plugins: [program],
     resolve: { conditions: [...(fromDist ? [] : ["@blackmamba/source"]), ...defaultClientConditions] },
@@ -61,7 +66,12 @@ export async function bundleForBrowser(code, { fromDist = false } = {}) {
   const chunks = output.filter((each) => each.type === "chunk");
   const files = new Set(chunks.map(({ fileName }) => fileName));
   const inBundle = (/** @type {string} */ file) => files.has(file);
-  return chunks
+  const workers = output.flatMap((each) =>
+    each.type === "asset" && each.fileName.endsWith(".js")
+      ? [{ file: each.fileName, code: String(each.source), module: undefined, ...nothingElse }]
+      : [],
+  );
+  const described = chunks
     .toSorted((a, b) => Number(b.isEntry) - Number(a.isEntry))
     .map((chunk) => ({
       file: chunk.fileName,
@@ -75,6 +85,7 @@ export async function bundleForBrowser(code, { fromDist = false } = {}) {
         code: minifySync("module.js", module.code ?? "").code,
       })),
     }));
+  return [...described, ...workers];
 }
 
 /**

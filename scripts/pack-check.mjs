@@ -29,7 +29,7 @@ function check(what, command, args, cwd = root) {
   return false;
 }
 
-/** Public packages: their folder, name and whether JavaScript imports them. */
+/** Public packages: their folder, name and what JavaScript imports of them. */
 async function publicPackages() {
   const found = [];
   for (const parent of ["packages", "apps"]) {
@@ -41,7 +41,10 @@ async function publicPackages() {
         found.push({
           path: join(root, parent, name),
           name: manifest.name,
-          isImported: Boolean(manifest.exports),
+          // All but what is for a worker to run.
+          imports: Object.keys(manifest.exports ?? {})
+            .filter((path) => !path.endsWith("/entry"))
+            .map((path) => manifest.name + path.slice(1)),
           bin: manifest.bin,
         });
     }
@@ -53,13 +56,13 @@ try {
   const packages = await publicPackages();
   /** @type {Record<string, string>} */
   const dependencies = {};
-  for (const { path, name, isImported } of packages) {
+  for (const { path, name, imports } of packages) {
     const tarball = join(folder, `${name.replace("@", "").replace("/", "-")}.tgz`);
     if (!check(`pnpm pack   ${name}`, "pnpm", ["pack", "--out", tarball], path)) continue;
     dependencies[name] = `file:${tarball}`;
     check(`publint     ${name}`, "publint", ["run", tarball, "--strict"]);
     // A program without an exports map has no types to resolve.
-    if (isImported) {
+    if (imports.length > 0) {
       check(`attw        ${name}`, "attw", [
         tarball,
         "--profile",
@@ -79,8 +82,8 @@ try {
   // Without Dawn: it is optional, so everything must load without it.
   const flags = ["--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
   if (check("npm install, all together", "npm", ["install", ...flags], consumer)) {
-    for (const { name, isImported, bin } of packages) {
-      if (isImported)
+    for (const { imports, bin } of packages) {
+      for (const name of imports)
         check(
           `import      ${name}`,
           process.execPath,

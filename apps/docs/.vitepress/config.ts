@@ -17,7 +17,19 @@ const pages = path("../../../docs");
 const BASE_OF_BUILD = "/base-of-this-site/";
 
 /** In the order in which they are read. */
-const guides = ["node", "browser", "checkpoints", "precision", "sampling", "state", "inside", "performance", "cli", "how-it-works", "kernel"];
+const guides = [
+  "node",
+  "browser",
+  "checkpoints",
+  "precision",
+  "sampling",
+  "state",
+  "inside",
+  "performance",
+  "cli",
+  "how-it-works",
+  "kernel",
+];
 
 const decisions = readdirSync(`${pages}/decisions`)
   .filter((file) => /^\d{4}-.*\.md$/.test(file))
@@ -53,7 +65,11 @@ const config: UserConfig<DefaultTheme.Config> = {
           items: [
             entry("architecture"),
             entry("performance"),
-            { ...entry("decisions/index"), collapsed: true, items: decisions.map((name) => entry(`decisions/${name}`)) },
+            {
+              ...entry("decisions/index"),
+              collapsed: true,
+              items: decisions.map((name) => entry(`decisions/${name}`)),
+            },
           ],
         },
       ],
@@ -92,6 +108,12 @@ function entry(name: string): { readonly text: string; readonly link: string } {
 function apiSidebars(): DefaultTheme.SidebarMulti {
   const packages: DefaultTheme.SidebarItem[] = JSON.parse(readFileSync(`${pages}/api/typedoc-sidebar.json`, "utf8"));
   const list = packages.map(({ text = "", link = "" }) => ({ text, link }));
-  const sidebars = packages.map((item) => [item.link, [{ text: "API", link: "/api/" }, { ...item, collapsed: false }]]);
+  const sidebars = packages.map((item) => [
+    item.link,
+    [
+      { text: "API", link: "/api/" },
+      { ...item, collapsed: false },
+    ],
+  ]);
   return { ...Object.fromEntries(sidebars), "/api/": [{ text: "API", link: "/api/", items: list }] };
 }

@@ -33,7 +33,8 @@ export async function relocateSite(folder: string, base: string): Promise<void> 
     if (!text.includes(base)) continue;
     const up = "../".repeat(path.slice(folder.length + 1).split("/").length - 1) || "./";
     const relocated = relocate(text, base, up);
-    if (relocated.includes(base)) throw new Error(`${path}: expected no ${base} to be left, found one: see relocate.ts`);
+    if (relocated.includes(base))
+      throw new Error(`${path}: expected no ${base} to be left, found one: see relocate.ts`);
     await writeFile(path, relocated);
   }
 }

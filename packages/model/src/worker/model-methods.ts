@@ -11,6 +11,7 @@ import type { GenerateBatchOptions } from "../generate/generate-batch.ts";
 import type { ProfileOptions } from "../profile.ts";
 import type { FetchOptions } from "../source/locate.ts";
 import type { ModelSource } from "../source/open-model.ts";
+import type { TraceOptions } from "../trace.ts";
 import type { LoadedModel } from "./protocol.ts";
 
 type Ids = ArrayLike<number>;
@@ -60,7 +61,7 @@ export function modelMethods() {
     generateBatch: (prompts: readonly (string | Ids)[], options: GenerateBatchOptions) =>
       model().generateBatch(prompts, options),
     logits: (ids: Ids, options: ForwardOptions) => model().logits(ids, options),
-    trace: (ids: Ids, options: Parameters<BlackMamba["trace"]>[1]) => model().trace(ids, options),
+    trace: (ids: Ids, options: TraceOptions) => model().trace(ids, options),
     profile: (_: undefined, options: ProfileOptions) => model().profile(options),
     memory: async (_: undefined) => ({ allocatedByteLength: model().device.allocatedByteLength }),
     dispose: (_: undefined) => model().dispose(),

@@ -2,7 +2,7 @@
  * The model, through a worker: what it computes never holds up the page.
  */
 import { DisposedError } from "@blackmamba/tensor";
-import type { BlackMamba as DirectModel, ForwardOptions, LoadOptions } from "../blackmamba.ts";
+import type { ForwardOptions, LoadOptions } from "../blackmamba.ts";
 import type { ModelConfig } from "../config/config.ts";
 import type { ModelDescription } from "../describe.ts";
 import { WorkerError } from "../errors.ts";
@@ -13,6 +13,7 @@ import type { ParameterCount } from "../parameters.ts";
 import type { ForwardProfile, ProfileOptions } from "../profile.ts";
 import type { FetchOptions } from "../source/locate.ts";
 import type { ModelSource } from "../source/open-model.ts";
+import type { Trace, TraceOptions } from "../trace.ts";
 import { Connection } from "./connection.ts";
 import { createWorker } from "./create-worker.ts";
 import type { ModelMethods } from "./model-methods.ts";
@@ -121,11 +122,12 @@ export class BlackMamba {
   }
 
   /**
-   * What happens inside, from an empty state: as the model without a worker tells it.
+   * What happens inside, from an empty state: the residual stream after each layer, each router's choice, and the hidden attention
+   * of each Mamba, unless `hiddenAttention` is false.
    *
    * @param ids - at least one id
    */
-  async trace(ids: ArrayLike<number>, options?: Parameters<DirectModel["trace"]>[1]): ReturnType<DirectModel["trace"]> {
+  async trace(ids: ArrayLike<number>, options?: TraceOptions): Promise<Trace> {
     return this.#connection.call("trace", ids, options);
   }
 
