@@ -85,6 +85,15 @@ test("text and tokenizer are as without, and Blobs will do", async () => {
   expect(await describeModel(source)).toEqual(await describeDirectly(source));
 });
 
+test("files may be given as they are chosen or dropped on the page", async () => {
+  const parts = await goldenParts("blackmamba");
+  const dropped = new DataTransfer();
+  dropped.items.add(new File([parts.config as Uint8Array<ArrayBuffer>], "config.json"));
+  dropped.items.add(new File([parts.weights as Uint8Array<ArrayBuffer>], "pytorch_model.bin"));
+  const [model, direct] = [await load(dropped.files), await loadDirectly(parts)];
+  expect(await model.logits([1, 2, 3])).toEqual(await direct.logits([1, 2, 3]));
+});
+
 test("loading tells its progress, and an address may be relative to the page", async () => {
   const base = document.createElement("base");
   base.href = "/fixtures/";
