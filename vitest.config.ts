@@ -7,7 +7,12 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defaultClientConditions, defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
-import { isSoftwareAdapterSupported, prepareSoftwareAdapter, usesSystemAdapter } from "./scripts/software-adapter.mjs";
+import {
+  chromiumOptions,
+  isSoftwareAdapterSupported,
+  prepareSoftwareAdapter,
+  usesSystemAdapter,
+} from "./scripts/software-adapter.mjs";
 
 const isWebgpuOff = process.env["BLACKMAMBA_NO_WEBGPU"] === "1";
 const devices: ("cpu" | "webgpu")[] = isWebgpuOff ? ["cpu"] : ["cpu", "webgpu"];
@@ -18,20 +23,6 @@ const sourceCondition = "@blackmamba/source";
 
 // Two files at a time, and minutes for one test: the GPU is software.
 const limits = { testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 2 };
-
-const chromiumArgs = [
-  "--no-sandbox",
-  "--enable-unsafe-webgpu",
-  "--disable-gpu-sandbox",
-  // Nothing leaves the machine.
-  "--disable-quic",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--no-first-run",
-  "--no-pings",
-  ...(usesSystemAdapter() ? ["--enable-features=Vulkan"] : ["--use-webgpu-adapter=swiftshader"]),
-];
 
 const node = defineConfig({
   ssr: { resolve: { conditions: [sourceCondition, ...defaultServerConditions] } },
@@ -76,11 +67,7 @@ const chromium = defineConfig({
       ui: false,
       screenshotFailures: false,
       provider: playwright({
-        launchOptions: {
-          ...(software ? { executablePath: software.chromium } : {}),
-          args: chromiumArgs,
-          env: { ...(process.env as Record<string, string>), ...software?.chromiumEnvironment },
-        },
+        launchOptions: chromiumOptions(software),
       }),
       instances: [{ browser: "chromium", name: "chromium" }],
     },

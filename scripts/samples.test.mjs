@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { blackmambaArguments, commandProblem, parseCommands } from "./samples/check-commands.mjs";
 import { typeProblems } from "./samples/check-types.mjs";
-import { readAllSamples, readSamples, outputParts } from "./samples/read-samples.mjs";
+import { outputParts, readAllSamples, readSamples } from "./samples/read-samples.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);

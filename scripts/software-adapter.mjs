@@ -65,6 +65,30 @@ export async function prepareSoftwareAdapter() {
 }
 
 /**
+ * How playwright starts a Chromium that has WebGPU.
+ * @param {SoftwareAdapter | undefined} software none where the machine's own browser is to be taken
+ */
+export function chromiumOptions(software) {
+  return {
+    ...(software ? { executablePath: software.chromium } : {}),
+    args: [
+      "--no-sandbox",
+      "--enable-unsafe-webgpu",
+      "--disable-gpu-sandbox",
+      // Nothing leaves the machine.
+      "--disable-quic",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+      "--no-pings",
+      ...(usesSystemAdapter() ? ["--enable-features=Vulkan"] : ["--use-webgpu-adapter=swiftshader"]),
+    ],
+    env: { .../** @type {Record<string, string>} */ (process.env), ...software?.chromiumEnvironment },
+  };
+}
+
+/**
  * Complete or absent: the files are unpacked beside their place and moved there in one step, so that neither an
  * interrupted run nor two at once leave half a folder.
  * @param {string} folder

@@ -10,7 +10,7 @@ import {
 } from "@blackmamba/tensor";
 import type { Tokenizer } from "@blackmamba/tokenizer";
 import { type ModelConfig, parseConfig } from "./config/config.ts";
-import { DeviceModel } from "./device/device-model.ts";
+import { DeviceModel, type DeviceModelInputs } from "./device/device-model.ts";
 import { RenewableModel } from "./device/renewable-model.ts";
 import { ModelConfigError } from "./errors.ts";
 import { countParameters, type ParameterCount } from "./parameters.ts";
@@ -106,13 +106,13 @@ async function loadOnto(source: ModelSource, options: LoadOptions) {
     const table = weightTable(config);
     const stored = quantizing && quantize ? quantizing.quantizedWeights(checkpoint, table, quantize) : checkpoint;
     const parameters = countParameters(presentWeights(checkpoint, table));
-    const weigh = async (selected: Device) => {
+    const weigh: DeviceModelInputs["weigh"] = async (selected, onPlaced) => {
       checkWeights(checkpoint, table);
       // Begun first: what has to be fetched is then on its way before it is asked for.
       const completed = complete();
       completed.catch(() => {});
       const { allocatedByteLength } = selected;
-      const loading = loadWeights(selected, stored, table, { signal, onProgress });
+      const loading = loadWeights(selected, stored, table, { signal, onProgress, onPlaced });
       const weights = await loading.catch(async (error: unknown) => {
         if (!(error instanceof OutOfMemoryError)) throw error;
         const { weightsOutOfMemory } = await import("./weights/weights-out-of-memory.ts");

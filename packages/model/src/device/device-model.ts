@@ -16,8 +16,12 @@ export interface DeviceModelInputs {
   /** A device, or which one to open; one that is opened belongs to the model. */
   readonly device: DeviceChoice | Device;
   readonly config: ModelConfig;
-  /** Makes the weights. When it rejects, nothing stays allocated. */
-  weigh(device: Device): Promise<ModelTable<Tensor>>;
+  /**
+   * Makes the weights. When it rejects, nothing stays allocated.
+   *
+   * @param onPlaced - to be called, if at all, once it is known where they will be: programs are then made while they come
+   */
+  weigh(device: Device, onPlaced: (weights: ModelTable<Tensor>) => void): Promise<ModelTable<Tensor>>;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,28 +44,39 @@ export class DeviceModel {
   static async create({ device: choice, config, weigh, signal }: DeviceModelInputs): Promise<DeviceModel> {
     const opened = await openDevice(choice);
     const { device, ownsDevice } = opened;
+    let engine: Engine | undefined;
     try {
       signal?.throwIfAborted();
-      const weights = await weigh(device);
+      const weights = await weigh(device, (placed) => {
+        engine = new Engine({ device, config, weights: placed });
+        engine.prepareAhead();
+      });
       try {
-        return new DeviceModel(opened, config, weights);
+        engine ??= new Engine({ device, config, weights });
+        return new DeviceModel(opened, config, weights, engine);
       } catch (error) {
         disposeWeights(weights);
         throw error;
       }
     } catch (error) {
+      await engine?.dispose();
       if (ownsDevice) await device.dispose();
       throw error;
     }
   }
 
-  private constructor({ device, reason, ownsDevice }: OpenedDevice, config: ModelConfig, weights: ModelTable<Tensor>) {
+  private constructor(
+    { device, reason, ownsDevice }: OpenedDevice,
+    config: ModelConfig,
+    weights: ModelTable<Tensor>,
+    engine: Engine,
+  ) {
     this.device = device;
     this.reason = reason;
     this.ownsDevice = ownsDevice;
     this.byteLength = countBytes(weightTable(config), weights);
     this.weights = weights;
-    this.engine = new Engine({ device, config, weights });
+    this.engine = engine;
     // One that was given may outlive many models, and would hold on to all of them.
     if (!ownsDevice) return;
     device.lost.then((error) => {

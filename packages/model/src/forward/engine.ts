@@ -100,6 +100,8 @@ export class Engine {
   #together: OwnSlots | undefined;
   /** The resident slot, once it is recorded. */
   #decode: Slots | undefined;
+  /** What {@link prepareAhead} has begun. */
+  #ahead: Promise<unknown> = Promise.resolve();
   /** Steps run one after another: they share scratch and the resident state. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -108,6 +110,16 @@ export class Engine {
     this.#inputs = { ...inputs, state };
     this.#promptCapacities = promptCapacities(inputs.config, inputs.device);
     this.#residentTensors = stateTensors(state);
+  }
+
+  /**
+   * Begins to make what a text of an ordinary prompt takes, while something else is waited for: of shaders, this takes long. What fails
+   * is made again by whoever needs it, who then hears of it.
+   */
+  prepareAhead(): void {
+    const [fewTokens] = this.#promptCapacities;
+    const sampler = async () => (await this.#single()).sampler(GREEDY);
+    this.#ahead = Promise.allSettled([this.#forwardFor(fewTokens as number), sampler()]);
   }
 
   /** A sequence before its first token. */
@@ -370,7 +382,7 @@ export class Engine {
   async dispose(): Promise<void> {
     this.#disposed = true;
     await this.#turn;
-    await Promise.allSettled(this.#recorded.values());
+    await Promise.allSettled([...this.#recorded.values(), this.#ahead]);
     // Prepared programs hold on to what they were prepared for.
     this.#recorded.clear();
     this.#decode = undefined;

@@ -10,14 +10,15 @@ import { type ModelTable, weightsOf } from "./weight-table.ts";
  * Makes tensors for weights, and has them filled. When that fails, nothing stays allocated.
  *
  * @param weights - of the table, and what each is to be
- * @param fill - gives all of them what they hold; when it rejects, it must have stopped
+ * @param fill - gives all of them what they hold, and may tell others what is returned at the end: where they are, if not yet what
+ *   they hold. When it rejects, it must have stopped
  * @returns the table's structure with a tensor in each place, `undefined` for a weight that is not among these
  */
 export async function createWeights<W extends { readonly weight: Weight; readonly dtype: DType }>(
   device: Device,
   table: ModelTable<Weight>,
   weights: readonly W[],
-  fill: (weights: readonly (W & { readonly tensor: Tensor })[]) => Promise<void>,
+  fill: (weights: readonly (W & { readonly tensor: Tensor })[], placed: ModelTable<Tensor>) => Promise<void>,
 ): Promise<ModelTable<Tensor>> {
   const groups = new Map<Weight, string>();
   for (const [index, layer] of table.layers.entries()) {
@@ -30,10 +31,11 @@ export async function createWeights<W extends { readonly weight: Weight; readonl
     })),
   );
   const created = weights.map((each, index) => ({ ...each, tensor: tensors[index] as Tensor }));
+  const placed = place(table, new Map(created.map(({ weight, tensor }) => [weight, tensor]))) as ModelTable<Tensor>;
   try {
     // A GPU says only now whether it had room: before anything is read for it.
     await device.settled();
-    await fill(created);
+    await fill(created, placed);
     await device.settled();
   } catch (error) {
     const { allocatedByteLength } = device;
@@ -45,7 +47,7 @@ export async function createWeights<W extends { readonly weight: Weight; readonl
     }
     throw error;
   }
-  return place(table, new Map(created.map(({ weight, tensor }) => [weight, tensor]))) as ModelTable<Tensor>;
+  return placed;
 }
 
 /** Whether JavaScript had no memory for an array. Engines say that in words only. */

@@ -32,6 +32,8 @@ export interface LoadProgress {
 export interface LoadWeightsOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Called once, with what is returned at the end, when the tensors are there and hold nothing yet. */
+  readonly onPlaced?: ((weights: ModelTable<Tensor>) => void) | undefined;
 }
 
 /**
@@ -84,7 +86,7 @@ export async function loadWeights(
   device: Device,
   checkpoint: Checkpoint,
   table: ModelTable<Weight>,
-  { signal, onProgress }: LoadWeightsOptions = {},
+  { signal, onProgress, onPlaced }: LoadWeightsOptions = {},
 ): Promise<ModelTable<Tensor>> {
   checkWeights(checkpoint, table);
   const totalBytes = [...checkpoint.tensors.values()].reduce((sum, tensor) => sum + byteLength(tensor), 0);
@@ -107,7 +109,8 @@ export async function loadWeights(
   // As they lie in the file: one that is being fetched comes from its front.
   const positions = new Map([...checkpoint.tensors.keys()].map((name, index) => [name, index]));
   const positionOf = ({ weight }: LoadedWeight) => positions.get(String(weight.names[0])) ?? 0;
-  return createWeights(device, table, weights, (created) => {
+  return createWeights(device, table, weights, async (created, placed) => {
+    onPlaced?.(placed);
     const inFileOrder = [...created].sort((a, b) => positionOf(a) - positionOf(b));
     return severalAtOnce(inFileOrder, LOADS_AT_ONCE, load, signal);
   });

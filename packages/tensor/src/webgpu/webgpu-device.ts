@@ -109,6 +109,10 @@ export class WebGpuDevice implements Device {
   #unreadRuns = 0;
   #disposed = false;
 
+  readonly #onUncapturedError = (event: Event): void => {
+    this.#failure ??= new DeviceError((event as GPUUncapturedErrorEvent).error.message);
+  };
+
   constructor(gpu: GPUDevice, options: WebGpuDeviceOptions) {
     const { name, software, subgroups = true, packedDot = false, chains = false } = options;
     this.gpu = gpu;
@@ -133,9 +137,7 @@ export class WebGpuDevice implements Device {
       if (!this.#disposed) this.#failure = error;
       return error;
     });
-    gpu.addEventListener("uncapturederror", (event) => {
-      this.#failure ??= new DeviceError((event as GPUUncapturedErrorEvent).error.message);
-    });
+    gpu.addEventListener("uncapturederror", this.#onUncapturedError);
   }
 
   get allocatedByteLength(): number {
@@ -467,6 +469,8 @@ export class WebGpuDevice implements Device {
     for (const staging of this.#staging) staging.destroy();
     this.gpu.destroy();
     await this.lost;
+    // Node's binding never frees what devices are listened to with, nor whatever that refers to.
+    this.gpu.removeEventListener("uncapturederror", this.#onUncapturedError);
   }
 
   async #prepareCall(call: KernelCall): Promise<Step> {
