@@ -102,7 +102,9 @@ function npmProblem([verb = "", ...rest], { scripts, packages }) {
   if (verb === "run") return rest[0] && rest[0] in scripts ? undefined : `no script ${rest[0]} in package.json`;
   if (verb !== "install") return `unknown command npm ${verb}`;
   const unknown = rest.filter((name) => !name.startsWith("-") && !packages.has(name));
-  return unknown.length > 0 ? `no package ${unknown.join(", ")} here` : undefined;
+  const [ours] = unknown.filter((name) => name.startsWith("@blackmamba/"));
+  if (ours) return `no package ${ours} here`;
+  return unknown.length > 0 ? `unknown command npm install ${unknown.join(" ")}` : undefined;
 }
 
 /** @param {string[]} args @param {{ readonly root: string, readonly document: string }} known */
