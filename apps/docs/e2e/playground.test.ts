@@ -106,7 +106,7 @@ test("the charts hold what trace gives", async () => {
       expect(Number(gates[index]) / (expected[token] as number)).toBeCloseTo(1, 2);
     }
     for (const { layer, hiddenAttention } of attentionLayers.slice(-2)) {
-      await page.getByLabel("Layer").selectOption(String(layer));
+      await page.locator(".inside select").selectOption(String(layer));
       const shown = (await page.locator('[data-cell="weight"]').allTextContents()).map(Number);
       const row = [...hiddenAttention.subarray(token * ids.length, token * ids.length + token + 1)];
       const strongest = row.sort((a, b) => Math.abs(b) - Math.abs(a)).slice(0, 8);
