@@ -49,7 +49,8 @@ const config: UserConfig<DefaultTheme.Config> = {
   metaChunk: true,
   markdown: { math: true },
   themeConfig: {
-    search: { provider: "local" },
+    // Its button is called what is written on it.
+    search: { provider: "local", options: { translations: { button: { buttonAriaLabel: "" } } } },
     outline: [2, 3],
     nav: [
       { text: "Guides", link: "/guides/node", activeMatch: "/guides/" },

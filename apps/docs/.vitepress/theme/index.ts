@@ -4,6 +4,7 @@
 import type { Theme } from "vitepress";
 import DefaultTheme from "vitepress/theme";
 import { defineAsyncComponent } from "vue";
+import "./style.css";
 
 export default {
   extends: DefaultTheme,
