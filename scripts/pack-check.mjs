@@ -41,9 +41,9 @@ async function publicPackages() {
         found.push({
           path: join(root, parent, name),
           name: manifest.name,
-          // All but what is for a worker to run.
+          // All but what is for a worker to run, and but folders of files.
           imports: Object.keys(manifest.exports ?? {})
-            .filter((path) => !path.endsWith("/entry"))
+            .filter((path) => !/\/entry$|\*/.test(path))
             .map((path) => manifest.name + path.slice(1)),
           bin: manifest.bin,
         });
