@@ -79,7 +79,7 @@ async function parseProblem(args) {
   let said = "";
   const sink = /** @type {any} */ ({ write: (/** @type {string} */ text) => (said += text) });
   const program = createProgram(/** @type {any} */ ({ stdout: sink, stderr: sink }), /** @type {any} */ ({}));
-  /** @param {import("commander").Command} command */
+  /** @param {ReturnType<typeof createProgram>} command */
   const silence = (command) => {
     for (const each of command.commands) {
       if (each.commands.length === 0) each.action(() => {});

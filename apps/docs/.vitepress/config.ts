@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { modelFolder } from "@blackmamba/storyteller";
 import { viteStaticCopy } from "vite-plugin-static-copy";
 import type { DefaultTheme, SiteConfig, UserConfig } from "vitepress";
-import { brokenLinks } from "./build/check-links.ts";
-import { relocateSite } from "./build/relocate.ts";
+import { brokenLinks } from "../src/check-links.ts";
+import { relocateSite } from "../src/relocate.ts";
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const pages = path("../../../docs");

@@ -70,7 +70,10 @@ const RELOCATE: Readonly<Record<string, Relocate>> = {
  */
 export function relocateScript(code: string, base: string, up: string): string {
   const edits: { readonly start: number; readonly end: number; readonly text: string }[] = [];
-  visit(parseAst(code), ({ type, value, start, end }) => {
+  visit(parseAst(code), ({ type, value, source, start, end }) => {
+    if (type === "ImportDeclaration" && source?.value?.toString().includes(base)) {
+      throw new Error(`expected no import from an address, found ${source.value}`);
+    }
     if (type === "Literal" && typeof value === "string" && value.includes(base)) {
       const parts = value.split(base).map((part) => JSON.stringify(part));
       edits.push({ start, end, text: `(${parts.join(`+${BASE_NAME}+`)})` });
@@ -96,6 +99,7 @@ interface Node {
   readonly start: number;
   readonly end: number;
   readonly value?: unknown;
+  readonly source?: { readonly value?: unknown } | null;
 }
 
 function visit(node: unknown, see: (node: Node) => void): void {
