@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { BlackMamba, type GeneratedToken } from "@blackmamba/model";
 import { modelFolder } from "@blackmamba/storyteller";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { formatBytes } from "../playground/format.ts";
 import {
   drop,
   loaded,
@@ -106,7 +107,7 @@ test("the charts hold what trace gives", async () => {
       expect(Number(gates[index]) / (expected[token] as number)).toBeCloseTo(1, 2);
     }
     for (const { layer, hiddenAttention } of attentionLayers.slice(-2)) {
-      await page.getByLabel("Layer").selectOption(String(layer));
+      await page.locator(".inside select").selectOption(String(layer));
       const shown = (await page.locator('[data-cell="weight"]').allTextContents()).map(Number);
       const row = [...hiddenAttention.subarray(token * ids.length, token * ids.length + token + 1)];
       const strongest = row.sort((a, b) => Math.abs(b) - Math.abs(a)).slice(0, 8);
@@ -131,8 +132,32 @@ test("the charts hold what trace gives", async () => {
   const kernels = await numbers(page, /Milliseconds of one token/);
   expect(kernels.length).toBeGreaterThan(5);
   expect(kernels.reduce((sum, [, calls]) => sum + Number(calls), 0)).toBe((await model.profile()).kernels.length);
-  expect((await numbers(page, /Memory on the device/))[0]).toEqual(["weights", "27.7 MB"]);
+  expect((await numbers(page, /Memory on the device/))[0]).toEqual(["weights", formatBytes(model.byteLength.total)]);
   expect((await numbers(page, /Tokens per second/)).length).toBeGreaterThan(1);
+});
+
+/** Keeps the device that a worker opens, so that a test can take it away. */
+const KEEP_DEVICE = `
+  const { requestDevice } = GPUAdapter.prototype;
+  GPUAdapter.prototype.requestDevice = async function (...args) {
+    globalThis.lastDevice = await requestDevice.apply(this, args);
+    return globalThis.lastDevice;
+  };
+`;
+
+test("a text goes on when the GPU goes away", async () => {
+  const page = await open(playground);
+  await page.route(/\/entry-[^/]+\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `${KEEP_DEVICE}${await response.text()}` });
+  });
+  await loadStoryteller(page, "webgpu");
+  await setSampling(page, { ...GREEDY, "Most tokens": "60" });
+  const text = write(page, PROMPT);
+  await page.waitForFunction(() => /\d\d tokens/.test(document.querySelector(".figures")?.textContent ?? ""));
+  await page.workers()[0]?.evaluate(() => (globalThis as unknown as { lastDevice: GPUDevice }).lastDevice.destroy());
+  expect(await text).toBe(textOf(await inNode(model, PROMPT, 60)));
+  expect(await page.locator(".notice").textContent()).toMatch(/^The GPU went away/);
 });
 
 describe("a model that the visitor has", () => {

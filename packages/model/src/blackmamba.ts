@@ -124,7 +124,7 @@ export class BlackMamba {
    * of each Mamba, unless `hiddenAttention` is false.
    *
    * @param ids - at least one id
-   * @throws PromptError for no ids, or one that is not in the vocabulary
+   * @throws PromptError for no ids, or one that is not in the vocabulary; OutOfMemoryError for a text too long for hidden attention
    */
   async trace(ids: ArrayLike<number>, options: TraceOptions = {}): Promise<Trace> {
     const { config } = this;

@@ -3,7 +3,7 @@
  * and makes the matrices of that once a layer has seen the whole text.
  */
 import { createMambaAttentionScratch, type MambaAttentionScratch, recordMambaAttention } from "@blackmamba/ssm";
-import { type Device, rows, type Tensor, type TensorPool } from "@blackmamba/tensor";
+import { type Device, OutOfMemoryError, rows, type Tensor, type TensorPool } from "@blackmamba/tensor";
 import type { ModelConfig } from "./config/config.ts";
 import { mambaSizes } from "./forward/scratch.ts";
 import type { ModelTable } from "./weights/weight-table.ts";
@@ -23,13 +23,15 @@ export class HiddenAttention {
   /** For each Mamba layer f32 [tokens, dtRank + 2 · state], filled from the top; `undefined` for a layer without Mamba. */
   readonly #dtBC: readonly (Tensor | undefined)[];
   readonly #scratch: MambaAttentionScratch;
-  readonly #matrices = new Map<number, Float32Array>();
+  readonly #matrices: readonly (Float32Array | undefined)[];
 
+  /** @throws OutOfMemoryError where there is no memory for the matrices */
   constructor(inputs: HiddenAttentionInputs, tokens: number) {
     const { pool, config } = inputs;
     const sizes = mambaSizes(config);
     this.#inputs = inputs;
     this.#tokens = tokens;
+    this.#matrices = config.layers.map(({ mamba }, index) => (mamba ? createMatrix(tokens, index) : undefined));
     this.#dtBC = config.layers.map(({ mamba }, index) =>
       mamba ? pool.createTensor("f32", [tokens, sizes.dtRank + 2 * sizes.state], `layer ${index}.dtBC`) : undefined,
     );
@@ -47,9 +49,9 @@ export class HiddenAttention {
     const { device, config, weights } = this.#inputs;
     const dtBC = this.#dtBC[layer];
     const mixer = weights.layers[layer]?.mamba?.mixer;
-    if (!dtBC || !mixer) return;
+    const matrix = this.#matrices[layer];
+    if (!dtBC || !mixer || !matrix) return;
     const tokens = this.#tokens;
-    const matrix = new Float32Array(tokens * tokens);
     for (const block of recordMambaAttention(mambaSizes(config), dtBC, mixer, this.#scratch)) {
       signal?.throwIfAborted();
       const program = await device.prepare(block.program);
@@ -65,11 +67,23 @@ export class HiddenAttention {
         program.dispose();
       }
     }
-    this.#matrices.set(layer, matrix);
   }
 
-  /** `[tokens × tokens]`; `undefined` for a layer without Mamba. */
+  /** `[tokens × tokens]`, once it has been computed; `undefined` for a layer without Mamba. */
   matrix(layer: number): Float32Array | undefined {
-    return this.#matrices.get(layer);
+    return this.#matrices[layer];
+  }
+}
+
+/** Of zeros: what is not computed is above the diagonal. */
+function createMatrix(tokens: number, layer: number): Float32Array {
+  try {
+    return new Float32Array(tokens * tokens);
+  } catch (cause) {
+    throw new OutOfMemoryError(
+      `hidden attention of layer ${layer}: no memory for ${tokens} × ${tokens} numbers; ` +
+        "trace a shorter text, or give hiddenAttention: false",
+      { cause },
+    );
   }
 }

@@ -26,7 +26,7 @@ import {
 import { type MakeWeight, madeWeights, makeWeights } from "./weights/make-weights.ts";
 import { weightTable } from "./weights/weight-table.ts";
 
-/** Options of {@link BlackMamba.load}. */
+/** Options of `BlackMamba.load`. */
 export interface LoadOptions extends FetchOptions {
   /**
    * `"auto"` (the default) takes a hardware GPU if there is one, else the CPU. A device that you made is not disposed with
@@ -50,7 +50,7 @@ export interface LoadOptions extends FetchOptions {
   readonly onDeviceLost?: ((error: DeviceLostError) => void) | undefined;
 }
 
-/** Options of {@link BlackMamba.create}. */
+/** Options of `BlackMamba.create`. */
 export interface CreateOptions extends Pick<LoadOptions, "device" | "signal" | "onDeviceLost"> {
   /** `config.json`, parsed. */
   readonly config: object;

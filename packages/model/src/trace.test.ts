@@ -114,6 +114,10 @@ describe.each(testDevices())("traces on $label", ({ open }) => {
     expect(device.allocatedByteLength).toBe(before);
     await expect(model.trace(text(30), { signal: AbortSignal.abort(new Error("no more")) })).rejects.toThrow("no more");
     await expect(model.trace([512])).rejects.toThrow(PromptError);
+    // More numbers than an array has.
+    await expect(model.trace(text(100_000))).rejects.toThrow(
+      "hidden attention of layer 0: no memory for 100000 × 100000 numbers; trace a shorter text",
+    );
     expect(device.allocatedByteLength).toBe(before);
     await model.dispose();
   });

@@ -78,18 +78,19 @@ export async function traceForward(
 ): Promise<Trace> {
   checkIds(ids, config.vocab);
   const tokens = ids.length;
-  const logits = new Rows(tokens, config.vocab);
-  const layers = config.layers.map((kind) => ({
-    kind,
-    hidden: new Rows(tokens, config.hidden),
-    routes:
-      kind.experts > 1
-        ? { logits: new Rows(tokens, kind.experts), experts: new Uint32Array(tokens), gates: new Rows(tokens, 1) }
-        : undefined,
-  }));
   const pool = new TensorPool(device);
   try {
-    const attention = hiddenAttention ? new HiddenAttention({ device, pool, config, weights }, tokens) : undefined;
+    const isTraced = hiddenAttention && config.layers.some(({ mamba }) => mamba);
+    const attention = isTraced ? new HiddenAttention({ device, pool, config, weights }, tokens) : undefined;
+    const logits = new Rows(tokens, config.vocab);
+    const layers = config.layers.map((kind) => ({
+      kind,
+      hidden: new Rows(tokens, config.hidden),
+      routes:
+        kind.experts > 1
+          ? { logits: new Rows(tokens, kind.experts), experts: new Uint32Array(tokens), gates: new Rows(tokens, 1) }
+          : undefined,
+    }));
     await engine.visit(
       sequence,
       ids,

@@ -19,6 +19,21 @@ const BASE_NAME = "__siteBase";
 const WHOLE_LINKS = `<script>for(const a of document.querySelectorAll('a[href^="."]'))a.setAttribute("href",a.pathname+a.search+a.hash)</script>`;
 
 /**
+ * A server shows this page in place of any that it does not have; only at its own address are its paths right. So it looks for the
+ * folder that the site begins in, upwards from where it is.
+ */
+const FIND_SITE = `<script type="module">
+for (let folder = location.pathname; !location.pathname.endsWith("/404.html") && folder !== ""; ) {
+  folder = folder.slice(0, folder.lastIndexOf("/"));
+  const answer = await fetch(folder + "/hashmap.json");
+  if (answer.ok && answer.headers.get("content-type")?.includes("json")) {
+    location.replace(folder + "/404.html");
+    break;
+  }
+}
+</script>`;
+
+/**
  * Rewrites a folder in place.
  *
  * @param base - what it was built with: `/…/`
@@ -32,7 +47,8 @@ export async function relocateSite(folder: string, base: string): Promise<void> 
     const text = await readFile(path, "utf8");
     if (!text.includes(base)) continue;
     const up = "../".repeat(path.slice(folder.length + 1).split("/").length - 1) || "./";
-    const relocated = relocate(text, base, up);
+    let relocated = relocate(text, base, up);
+    if (entry.name === "404.html") relocated = relocated.replace("</head>", `${FIND_SITE}</head>`);
     if (relocated.includes(base))
       throw new Error(`${path}: expected no ${base} to be left, found one: see relocate.ts`);
     await writeFile(path, relocated);

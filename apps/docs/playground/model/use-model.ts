@@ -64,6 +64,12 @@ export function useModel(siteUrl: () => string): ModelHandle {
     const ifCurrent = (say: () => void) => {
       if (controller === own) say();
     };
+    const tell = (state: LoadingState) =>
+      ifCurrent(() => {
+        // When a model is loaded again, as its device was lost, nothing else says that it is there.
+        const isThere = loaded.value !== undefined && state.doneBytes === state.totalBytes;
+        loading.value = isThere ? undefined : state;
+      });
     failure.value = undefined;
     notice.value = undefined;
     loading.value = { name, doneBytes: 0, totalBytes: 0 };
@@ -73,13 +79,12 @@ export function useModel(siteUrl: () => string): ModelHandle {
         device,
         quantize,
         signal,
-        onProgress: ({ loadedBytes, totalBytes }) =>
-          ifCurrent(() => {
-            loading.value = { name, doneBytes: loadedBytes, totalBytes };
-          }),
+        onProgress: ({ loadedBytes, totalBytes }) => tell({ name, doneBytes: loadedBytes, totalBytes }),
         onFetch: ({ fetchedBytes, totalBytes, file }) =>
+          tell({ name: `${name}: ${file}`, doneBytes: fetchedBytes, totalBytes }),
+        onDeviceLost: ({ message }) =>
           ifCurrent(() => {
-            loading.value = { name: `${name}: ${file}`, doneBytes: fetchedBytes, totalBytes };
+            notice.value = `The GPU went away, and the model was loaded again: ${message}.`;
           }),
       });
       if (controller !== own) {

@@ -13,6 +13,13 @@ test("parts that can be copied stay as they are", () => {
   expect(sendableSource(parts)).toEqual(parts);
 });
 
+test("files stay files, a list of them becomes an array", () => {
+  const file = new File(["x"], "model.gguf");
+  expect(sendableSource(file)).toBe(file);
+  const list = { length: 1, 0: file, item: () => file };
+  expect(sendableSource(list)).toEqual([file]);
+});
+
 test("of a larger array, or of shared memory, only the part is taken", () => {
   const large = new Uint8Array(100).subarray(10, 14);
   const shared = new Uint8Array(new SharedArrayBuffer(4));

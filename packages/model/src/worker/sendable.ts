@@ -2,6 +2,7 @@
  * What a page gives to a model's worker, checked, and so that it means the same there.
  */
 import { OptionError } from "../errors.ts";
+import { isFiles } from "../source/files.ts";
 import type { ModelParts, ModelSource } from "../source/open-model.ts";
 import { pageAddress } from "../source/page-address.ts";
 import { isSource } from "../source/read-json.ts";
@@ -13,7 +14,9 @@ import { isSource } from "../source/read-json.ts";
  */
 export function sendableSource(source: ModelSource): ModelSource {
   if (typeof source === "string") return pageAddress(source) ?? source;
-  if (typeof source !== "object" || source === null) return source;
+  if (isFiles(source)) return source instanceof File ? source : Array.from(source);
+  // What is none is refused in the worker.
+  if (typeof source !== "object" || source === null || !("weights" in source)) return source;
   const parts = Object.entries(source).map(([name, part]) => [name, sendablePart(name, part)] as const);
   return Object.fromEntries(parts) as unknown as ModelParts;
 }

@@ -1,5 +1,5 @@
 /** Models in real workers, against the same models without. */
-import { type DeviceChoice, DisposedError, nextTurn } from "@blackmamba/tensor";
+import { type DeviceChoice, DeviceLostError, DisposedError, nextTurn } from "@blackmamba/tensor";
 import { createFakeHub, expectBytes, makeCacheFolder, readFixture, readRepositoryFile } from "@blackmamba/testing";
 import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { BlackMamba as DirectModel } from "../blackmamba.ts";
@@ -83,6 +83,15 @@ test("text and tokenizer are as without, and Blobs will do", async () => {
   for await (const token of direct.generate(prompt, { maxTokens: 12 })) expected.push(token);
   expect(tokens).toEqual(expected);
   expect(await describeModel(source)).toEqual(await describeDirectly(source));
+});
+
+test("files may be given as they are chosen or dropped on the page", async () => {
+  const parts = await goldenParts("blackmamba");
+  const dropped = new DataTransfer();
+  dropped.items.add(new File([parts.config as Uint8Array<ArrayBuffer>], "config.json"));
+  dropped.items.add(new File([parts.weights as Uint8Array<ArrayBuffer>], "pytorch_model.bin"));
+  const [model, direct] = [await load(dropped.files), await loadDirectly(parts)];
+  expect(await model.logits([1, 2, 3])).toEqual(await direct.logits([1, 2, 3]));
 });
 
 test("loading tells its progress, and an address may be relative to the page", async () => {
@@ -220,6 +229,30 @@ test("a worker that is killed is noticed by all that waits", async () => {
   await expect(model.memory()).rejects.toBeInstanceOf(WorkerError);
   await model.dispose();
 });
+
+test.each(inject("devices").filter((device) => device === "webgpu"))(
+  "a worker whose %s is lost loads the model again, and the page knows of it",
+  async (device) => {
+    const parts = await goldenParts("blackmamba");
+    const worker = () => new Worker(new URL("../testing/losing-worker.ts", import.meta.url), { type: "module" });
+    const told: unknown[] = [];
+    const model = await load(parts, { device, worker, onDeviceLost: (error) => told.push(error) });
+    const names = [model.device.name];
+    const options = { maxTokens: 12 };
+    const expected = await idsOf(model.generate(text(8), options));
+    const losing = new BroadcastChannel("lose-device");
+    const ids: number[] = [];
+    for await (const { id } of model.generate(text(8), options)) {
+      if (ids.push(id) === 1) losing.postMessage("now");
+    }
+    losing.close();
+    names.push(model.device.name);
+    expect(ids).toEqual(expected);
+    expect(told).toEqual([expect.any(DeviceLostError)]);
+    expect(names).toEqual(["adapter 1", "adapter 2"]);
+    expect(model.deviceReason).toContain("adapter 2");
+  },
+);
 
 test("a worker that fails on its own is noticed", async () => {
   const url = URL.createObjectURL(new Blob(["throw new Error('no good')"], { type: "text/javascript" }));

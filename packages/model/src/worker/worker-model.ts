@@ -63,31 +63,45 @@ export interface WorkerMemory {
  * ```
  */
 export class BlackMamba {
-  readonly config: ModelConfig;
   /** `undefined` where the source has none: then prompts are ids. */
   readonly tokenizer: WorkerTokenizer | undefined;
-  /** What the worker runs the model on. */
-  readonly device: WorkerDevice;
-  /** One line on which device was taken and why. */
-  readonly deviceReason: string;
-  /** Number of parameters, in all and used for each token. */
-  readonly parameters: ParameterCount;
-  /** Bytes of the weights on the device, in all and read for each token. */
-  readonly byteLength: ParameterCount;
-  /** Tokens of a prompt that are computed together. */
-  readonly prefillChunk: number;
   readonly #connection: Connection<ModelMethods>;
+  #facts: LoadedModel;
   #disposing: Promise<void> | undefined;
 
-  private constructor(connection: Connection<ModelMethods>, loaded: LoadedModel) {
-    this.config = loaded.config;
-    this.tokenizer = loaded.tokenizer && workerTokenizer(connection, loaded.tokenizer);
-    this.device = loaded.device;
-    this.deviceReason = loaded.deviceReason;
-    this.parameters = loaded.parameters;
-    this.byteLength = loaded.byteLength;
-    this.prefillChunk = loaded.prefillChunk;
+  private constructor(connection: Connection<ModelMethods>, facts: LoadedModel) {
+    this.tokenizer = facts.tokenizer && workerTokenizer(connection, facts.tokenizer);
     this.#connection = connection;
+    this.#facts = facts;
+  }
+
+  get config(): ModelConfig {
+    return this.#facts.config;
+  }
+
+  /** What the worker runs the model on: another one, once it was lost and the model was loaded again. */
+  get device(): WorkerDevice {
+    return this.#facts.device;
+  }
+
+  /** One line on which device was taken and why. */
+  get deviceReason(): string {
+    return this.#facts.deviceReason;
+  }
+
+  /** Number of parameters, in all and used for each token. */
+  get parameters(): ParameterCount {
+    return this.#facts.parameters;
+  }
+
+  /** Bytes of the weights on the device, in all and read for each token. */
+  get byteLength(): ParameterCount {
+    return this.#facts.byteLength;
+  }
+
+  /** Tokens of a prompt that are computed together. */
+  get prefillChunk(): number {
+    return this.#facts.prefillChunk;
   }
 
   /**
@@ -104,8 +118,13 @@ export class BlackMamba {
     checkDevice(others.device);
     const sendable = sendableSource(source);
     const connection = await connect({ worker, signal: others.signal });
+    let model: BlackMamba | undefined;
+    const onRenewed = (facts: LoadedModel) => {
+      if (model) model.#facts = facts;
+    };
     try {
-      return new BlackMamba(connection, await connection.call("load", sendable, others));
+      model = new BlackMamba(connection, await connection.call("load", sendable, { ...others, onRenewed }));
+      return model;
     } catch (error) {
       connection.close(error);
       throw error;
@@ -123,7 +142,8 @@ export class BlackMamba {
   }
 
   /**
-   * What happens inside, from an empty state: as the model without a worker tells it.
+   * What happens inside, from an empty state: the residual stream after each layer, each router's choice, and the hidden attention
+   * of each Mamba, unless `hiddenAttention` is false.
    *
    * @param ids - at least one id
    */

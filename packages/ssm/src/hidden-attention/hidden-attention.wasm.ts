@@ -9,8 +9,8 @@ import type { HiddenAttentionOperands } from "./hidden-attention.ts";
 /** Rows and columns of a tile, of which a thread does one at a time. */
 const TILE = 16;
 
-/** More do not fit a thread's own memory, which holds 132 bytes for each beside the tile. */
-const MOST_STATES = 1024;
+/** More than any model has. A thread's own memory holds 132 bytes for each, beside the tile. */
+const MOST_STATES = 256;
 
 /** Measured: one state of one channel takes so long, for one pair of tokens. */
 const STATE_NS = 0.7;
