@@ -26,6 +26,7 @@ const DYNAMIC_IMPORTS = {
   "model/source/tokenizer-within": false,
   "model/config/gguf-config": false,
   "model/weights/quantized-weights": false,
+  "model/weights/weights-out-of-memory": false,
   "checkpoint/torch/torch-checkpoint": false,
   "checkpoint/gguf/gguf-checkpoint": false,
   "@huggingface/hub": false,
