@@ -47,7 +47,8 @@ const config: UserConfig<DefaultTheme.Config> = {
   cleanUrls: false,
   // What all pages share is in one file rather than in each: the list of all pages is long.
   metaChunk: true,
-  markdown: { math: true },
+  // The first of VitePress' own is too pale for small letters.
+  markdown: { math: true, theme: { light: "github-light-high-contrast", dark: "github-dark" } },
   themeConfig: {
     // Its button is called what is written on it.
     search: { provider: "local", options: { translations: { button: { buttonAriaLabel: "" } } } },
