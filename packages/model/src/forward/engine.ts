@@ -118,8 +118,11 @@ export class Engine {
    */
   prepareAhead(): void {
     const [fewTokens] = this.#promptCapacities;
+    const prompt = async () => (await this.#forwardFor(fewTokens as number)).programs(true);
     const sampler = async () => (await this.#single()).sampler(GREEDY);
-    this.#ahead = Promise.allSettled([this.#forwardFor(fewTokens as number), sampler()]);
+    const step = async () => (await this.#single()).stepPrograms(GREEDY);
+    // What the first token takes goes before what the second does.
+    this.#ahead = Promise.allSettled([prompt(), sampler()]).then(() => Promise.allSettled([step()]));
   }
 
   /** A sequence before its first token. */
@@ -296,6 +299,7 @@ export class Engine {
       }
       const { slots } = this.#together as OwnSlots;
       const { forward } = slots;
+      const programs = await forward.programs(true);
       signal?.throwIfAborted();
       const own: (readonly Tensor[])[] = [];
       for (const sequence of sequences) {
@@ -310,7 +314,7 @@ export class Engine {
       const all = new Uint32Array(slots.capacity);
       all.set(Uint32Array.from(ids));
       await this.#device.write(forward.ids, all);
-      await this.#device.run(forward.programs(true), { tokens: count, signal });
+      await this.#device.run(programs, { tokens: count, signal });
       for (const [slot, sequence] of sequences.entries()) {
         this.#copyAll(slots.slotState(slot), own[slot] as readonly Tensor[]);
         // What is resident is the past.
@@ -333,11 +337,11 @@ export class Engine {
           await visitor.layer(index - 1, tokens, forward);
         }
       } else {
-        await this.#device.run(forward.programs(tokens === 1), { tokens, signal });
+        await this.#device.run(await forward.programs(tokens === 1), { tokens, signal });
       }
       if (!visitor.logits) return;
       const { program, logits } = tokens === 1 ? forward.last : await this.#allRows(forward);
-      if (tokens > 1 || visitor.layer) await this.#device.run([program], { tokens, signal });
+      if (tokens > 1 || visitor.layer) await this.#device.run([await program()], { tokens, signal });
       visitor.logits(await this.#device.read(logits, tokens));
     };
     return this.#exclusively(sequence, () => this.#eachChunk(sequence, ids, chunk, signal, visitChunk));
@@ -356,8 +360,8 @@ export class Engine {
       const end = tokens === 1 ? [await (await this.#single()).sampler(GREEDY)] : [];
       await this.#takeTurn(sequence);
       await this.#writeSpreadIds(forward);
-      const layers = [...(await forward.layers()), forward.last.program];
-      return use([...forward.programs(true), ...end], [...layers, ...end]);
+      const layers = [...(await forward.layers()), await forward.last.program()];
+      return use([...(await forward.programs(true)), ...end], [...layers, ...end]);
     });
   }
 
@@ -403,7 +407,7 @@ export class Engine {
   async #consume(sequence: Sequence, ids: ArrayLike<number>, signal: AbortSignal | undefined): Promise<Head> {
     let head: Head | undefined;
     await this.#eachChunk(sequence, ids, this.prefillChunk, signal, async (forward, tokens, isLast) => {
-      await this.#device.run(forward.programs(isLast), { tokens, signal });
+      await this.#device.run(await forward.programs(isLast), { tokens, signal });
       head = forward.last;
     });
     return head as Head;
@@ -423,6 +427,7 @@ export class Engine {
       const part = Uint32Array.from({ length: Math.min(chunk, ids.length - start) }, (_, i) => Number(ids[start + i]));
       const tokens = part.length;
       const forward = await this.#forwardFor(tokens);
+      await forward.programs(true);
       signal?.throwIfAborted();
       await this.#takeTurn(sequence);
       sequence.broken = true;
@@ -514,17 +519,15 @@ export class Engine {
   }
 
   /** The resident slot: single tokens of one sequence, and its sampler. */
-  #single(): Promise<Slots> {
-    return this.#record("a token", async (inputs) => {
-      this.#decode = await Slots.create(inputs, 1);
-      return this.#decode;
-    });
+  async #single(): Promise<Slots> {
+    this.#decode = await this.#record("a token", (inputs) => new Slots(inputs, 1));
+    return this.#decode;
   }
 
   #createSlots(capacity: number): Promise<OwnSlots> {
-    return this.#recordIn(`${capacity} sequences together`, async (inputs) => {
+    return this.#recordIn(`${capacity} sequences together`, (inputs) => {
       const state = createLayerStates(inputs.pool, inputs.config, capacity);
-      return { pool: inputs.pool, slots: await Slots.create({ ...inputs, state }, capacity) };
+      return { pool: inputs.pool, slots: new Slots({ ...inputs, state }, capacity) };
     });
   }
 
@@ -544,7 +547,7 @@ export class Engine {
   }
 
   /** Records programs when they are first needed; when that fails it may be tried again. */
-  #record<T extends Forward | Head | Slots>(name: string, create: (inputs: ForwardInputs) => Promise<T>): Promise<T> {
+  #record<T extends Forward | Head | Slots>(name: string, create: (inputs: ForwardInputs) => T): Promise<T> {
     let recorded = this.#recorded.get(name) as Promise<T> | undefined;
     if (!recorded) {
       recorded = this.#recordIn(name, create);
@@ -554,12 +557,12 @@ export class Engine {
     return recorded;
   }
 
-  /** Records programs in a pool of their own; when that fails, nothing stays allocated. */
-  async #recordIn<T>(name: string, create: (inputs: ForwardInputs) => Promise<T>): Promise<T> {
+  /** Records programs, whose tensors are in a pool of their own; when that fails, nothing stays allocated. */
+  async #recordIn<T>(name: string, create: (inputs: ForwardInputs) => T): Promise<T> {
     const device = this.#device;
     const pool = this.#newPool(device);
     try {
-      const recorded = await create({ ...this.#inputs, pool });
+      const recorded = create({ ...this.#inputs, pool });
       // A GPU says only now whether it had room: before anything is computed there.
       await device.settled();
       return recorded;

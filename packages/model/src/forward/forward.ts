@@ -24,14 +24,14 @@ export interface ForwardInputs {
   readonly state: readonly (MambaState | undefined)[];
 }
 
-/** A recorded forward pass over up to `capacity` tokens. */
+/** A recorded forward pass over up to `capacity` tokens. Its tensors are there; each program is prepared when it is first asked for. */
 export interface Forward {
   readonly capacity: number;
   readonly ids: Tensor;
   /** f32 [capacity, hidden]: the residual stream as the last program of `layers` left it. */
   readonly residual: Tensor;
   /** All of it, with the logits or, where that is less work, without: as the device runs it fastest. */
-  programs(logits: boolean): readonly PreparedProgram[];
+  programs(logits: boolean): Promise<readonly PreparedProgram[]>;
   /** The same without the logits as the embedding, then one program per layer: to look at what is between them. */
   layers(): Promise<readonly PreparedProgram[]>;
   /** f32 [capacity, dtRank + 2 · state]: what a layer's Mamba made dt of, and B and C, after the layer's own program has run. */
@@ -44,15 +44,16 @@ export interface Forward {
 
 /** An end of the forward pass. */
 export interface Head {
-  readonly program: PreparedProgram;
+  /** Prepared when it is first asked for. */
+  program(): Promise<PreparedProgram>;
   /** f32 [rows, vocab] */
   readonly logits: Tensor;
   /** Records the same in another program. */
   record(program: Program): void;
 }
 
-/** Records the forward pass over up to `capacity` tokens and prepares it. */
-export async function createForward(inputs: ForwardInputs, capacity: number, order: TokenOrder): Promise<Forward> {
+/** Records the forward pass over up to `capacity` tokens. */
+export function createForward(inputs: ForwardInputs, capacity: number, order: TokenOrder): Forward {
   const { device, pool, config, weights } = inputs;
   const scratch = createScratch(pool, config, capacity, order);
   const { residual, ids } = scratch;
@@ -67,47 +68,34 @@ export async function createForward(inputs: ForwardInputs, capacity: number, ord
       record: (program: Program) => recordLayer(program, inputs, scratch, index),
     })),
   ];
-  const prepareLayers = () =>
+  const layers = once(() =>
     Promise.all(
       parts.map(({ label, record }) => {
         const program = new Program(label);
         record(program);
         return prepare(program);
       }),
-    );
-  let layers: Promise<readonly PreparedProgram[]> | undefined;
-  const layersOnce = () => {
-    if (!layers) {
-      layers = prepareLayers();
-      // What failed for a passing reason may be tried again.
-      layers.catch(() => {
-        layers = undefined;
-      });
-    }
-    return layers;
-  };
-  const last = await createHead(inputs, residual, {
+    ),
+  );
+  const last = createHead(inputs, residual, {
     rows: order === "each" ? capacity : 1,
     lastOnly: order === "sequence",
   });
-  let programs: Forward["programs"];
-  if (capacity === 1) {
-    // While text is made token by token nobody looks at what is between two layers.
-    const whole = new Program("token", { outputs: [last.logits] });
-    for (const { record } of parts) record(whole);
-    last.record(whole);
-    const prepared = [await prepare(whole)];
-    programs = () => prepared;
-  } else {
-    const layerPrograms = await layersOnce();
-    programs = (logits) => (logits ? [...layerPrograms, last.program] : layerPrograms);
-  }
+  // While text is made token by token nobody looks at what is between two layers.
+  const whole = once(async () => {
+    const program = new Program("token", { outputs: [last.logits] });
+    for (const { record } of parts) record(program);
+    last.record(program);
+    return [await prepare(program)];
+  });
+  const inParts = async (logits: boolean) =>
+    logits ? (await Promise.all([layers(), last.program()])).flat() : layers();
   return {
     capacity,
     ids,
     residual,
-    programs,
-    layers: layersOnce,
+    programs: capacity === 1 ? whole : inParts,
+    layers,
     dtBC: scratch.mamba.scratch.dtBC,
     routing: config.layers.map(({ experts }) => scratch.experts.get(experts)?.routing),
     last,
@@ -115,11 +103,11 @@ export async function createForward(inputs: ForwardInputs, capacity: number, ord
 }
 
 /** Records the logits of the first `rows` tokens of a residual stream, or with `lastOnly` of the run's last token. */
-export async function createHead(
+export function createHead(
   { device, pool, config, weights }: ForwardInputs,
   residual: Tensor,
   { rows, lastOnly }: { readonly rows: number; readonly lastOnly: boolean },
-): Promise<Head> {
+): Head {
   const { hidden, vocab, epsilon, finalNorm: kind } = config;
   const out = pool.createTensor("f32", [rows, hidden], "finalNorm");
   const logits = pool.createTensor("f32", [rows, vocab], "logits");
@@ -130,9 +118,26 @@ export async function createHead(
     const matrix = weights.output ?? weights.embedding;
     recordLinear(program, { out: logits, x: out, weights: matrix, bias: weights.outputBias });
   };
-  const program = new Program(lastOnly ? "last logits" : "logits");
-  record(program);
-  return { program: pool.keep(await device.prepare(program)), logits, record };
+  const program = once(async () => {
+    const recorded = new Program(lastOnly ? "last logits" : "logits");
+    record(recorded);
+    return pool.keep(await device.prepare(recorded));
+  });
+  return { program, logits, record };
+}
+
+/** Makes something when it is first asked for. What failed for a passing reason may be tried again. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    if (!made) {
+      made = make();
+      made.catch(() => {
+        made = undefined;
+      });
+    }
+    return made;
+  };
 }
 
 /** x += mamba(RMSNorm(x)), x += experts(RMSNorm(x)), or both from the same x. */

@@ -37,18 +37,14 @@ export class Slots {
   readonly #samplers = new Map<string, Promise<PreparedProgram>>();
 
   /** Records the forward pass; `inputs.state` has as many slots. */
-  static async create(inputs: ForwardInputs, capacity: number): Promise<Slots> {
-    return new Slots(inputs, await createForward(inputs, capacity, "each"));
-  }
-
-  private constructor(inputs: ForwardInputs, forward: Forward) {
+  constructor(inputs: ForwardInputs, capacity: number) {
     const { pool, config } = inputs;
-    this.capacity = forward.capacity;
-    this.forward = forward;
-    this.sampling = { ...createSampleState(pool, forward.capacity, config.vocab), next: forward.ids };
-    this.chosen = pool.createTensor("u32", [forward.capacity, MAX_RUN_STEPS], "chosen ids");
+    this.capacity = capacity;
+    this.forward = createForward(inputs, capacity, "each");
+    this.sampling = { ...createSampleState(pool, capacity, config.vocab), next: this.forward.ids };
+    this.chosen = pool.createTensor("u32", [capacity, MAX_RUN_STEPS], "chosen ids");
     this.#inputs = inputs;
-    this.#scratch = createSampleScratch(pool, forward.capacity, config.vocab);
+    this.#scratch = createSampleScratch(pool, capacity, config.vocab);
   }
 
   /** Programs that choose an id from the logits there are. */
@@ -69,7 +65,7 @@ export class Slots {
 
   /** Programs that step every slot by the token that was chosen last, and choose the next. */
   async stepPrograms(kind: SampleKind): Promise<PreparedProgram[]> {
-    return [...this.forward.programs(true), await this.sampler(kind)];
+    return (await Promise.all([this.forward.programs(true), this.sampler(kind)])).flat();
   }
 
   /** Everything a slot holds of a sequence, as views, in the order of {@link slotTensors}. */
