@@ -45,3 +45,15 @@ test("equations are drawn", async () => {
   const page = await open(`${url}guides/how-it-works.html`);
   expect(await page.locator("mjx-container svg").count()).toBeGreaterThan(20);
 });
+
+test("an address that there is not, further down, leads to the page that says so", async () => {
+  const missing = `${url}no/such/page.html`;
+  const page = await (await open(url)).context().newPage();
+  // As servers do that show a page of the site's own.
+  const body = await (await fetch(`${url}404.html`)).text();
+  await page.route(missing, (route) => route.fulfill({ status: 404, contentType: "text/html", body }));
+  await page.goto(missing);
+  await page.waitForURL(`${url}404.html`);
+  await page.getByText("Take me home").click();
+  await page.waitForURL(url);
+});
