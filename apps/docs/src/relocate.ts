@@ -6,7 +6,7 @@
  * - In JavaScript the base becomes an expression, by the address that the module itself was loaded from. That also holds in workers.
  */
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 import { parseAst } from "vite";
 
 /** The name of the base within a module; in bundles names of one or two letters are taken. */
@@ -46,7 +46,7 @@ export async function relocateSite(folder: string, base: string): Promise<void> 
     if (!entry.isFile() || !relocate) continue;
     const text = await readFile(path, "utf8");
     if (!text.includes(base)) continue;
-    const up = "../".repeat(path.slice(folder.length + 1).split("/").length - 1) || "./";
+    const up = "../".repeat(relative(folder, path).split(sep).length - 1) || "./";
     let relocated = relocate(text, base, up);
     if (entry.name === "404.html") relocated = relocated.replace("</head>", `${FIND_SITE}</head>`);
     if (relocated.includes(base))
