@@ -84,6 +84,10 @@ const config: UserConfig<DefaultTheme.Config> = {
       viteStaticCopy({ targets: [{ src: `${modelFolder}*`, dest: "storyteller" }] }),
     ],
     worker: { format: "es" },
+    // What the pages' live parts need, so that it is not found out, and the page loaded again, when a visitor has begun.
+    optimizeDeps: {
+      entries: [path("../playground/*.vue"), path("../../../packages/model/dist/worker/entry.js")],
+    },
   },
   buildEnd,
 };
