@@ -1,5 +1,5 @@
 /**
- * Numbers as people read them.
+ * Numbers and errors as people read them.
  */
 
 /** `27.8 MB`: decimal units, three digits. */
@@ -22,4 +22,9 @@ export function formatCount(value: number): string {
 /** `340 ms`, `2.1 s`. */
 export function formatDuration(durationMs: number): string {
   return durationMs < 1000 ? `${formatNumber(durationMs)} ms` : `${formatNumber(durationMs / 1000)} s`;
+}
+
+/** What went wrong, in words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -3,6 +3,7 @@
  */
 import { BlackMamba } from "@blackmamba/model/worker";
 import { onScopeDispose, type ShallowRef, shallowRef } from "vue";
+import { messageOf } from "../format.ts";
 import { type ModelChoice, nameOf, sourceOf } from "./model-choice.ts";
 
 /** How the model is to run. */
@@ -117,11 +118,6 @@ export function useModel(siteUrl: () => string): ModelHandle {
   });
 
   return { loaded, loading, failure, notice, load, cancel };
-}
-
-/** What went wrong, in words. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function sentence(text: string): string {

@@ -3,7 +3,7 @@
  */
 import type { BlackMamba, GenerateOptions } from "@blackmamba/model/worker";
 import { onScopeDispose, type ShallowRef, shallowRef, triggerRef } from "vue";
-import { messageOf } from "../model/use-model.ts";
+import { messageOf } from "../format.ts";
 
 /** A token that was written. */
 export interface WrittenToken {
