@@ -2,7 +2,7 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "playwright";
 import { describe, expect, inject, test } from "vitest";
-import { loadStoryteller, setSampling, useBrowser, write } from "./playground-page.ts";
+import { loadChosen, setSampling, useBrowser, write } from "./playground-page.ts";
 
 const { url } = inject("site");
 const { open } = useBrowser();
@@ -17,7 +17,7 @@ async function findings(page: Page): Promise<string[]> {
 
 /** Everything that the playground can show, shown. */
 async function showAll(page: Page): Promise<void> {
-  await loadStoryteller(page, "cpu");
+  await loadChosen(page, "cpu");
   await setSampling(page, { "Most tokens": "60", Seed: "1" });
   await write(page, "Once upon a time");
   await page.getByRole("button", { name: "Measure" }).click();

@@ -54,8 +54,8 @@ export function useBrowser(): {
   };
 }
 
-/** Loads the storyteller on a device, and waits until it is there. */
-export async function loadStoryteller(page: Page, device: "auto" | "webgpu" | "cpu"): Promise<void> {
+/** Loads what is chosen, the storyteller to begin with, and waits until it is there. */
+export async function loadChosen(page: Page, device: "auto" | "webgpu" | "cpu"): Promise<void> {
   await page.getByLabel("Device").selectOption(device);
   await page.getByRole("button", { name: "Load", exact: true }).click();
   await loaded(page);

@@ -3,18 +3,11 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { BlackMamba, type GeneratedToken } from "@blackmamba/model";
 import { modelFolder } from "@blackmamba/storyteller";
+import { createFakeHub } from "@blackmamba/testing";
+import type { Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { formatBytes } from "../playground/format.ts";
-import {
-  drop,
-  loaded,
-  loadStoryteller,
-  numbers,
-  setSampling,
-  tokenCount,
-  useBrowser,
-  write,
-} from "./playground-page.ts";
+import { drop, loadChosen, loaded, numbers, setSampling, tokenCount, useBrowser, write } from "./playground-page.ts";
 
 const { url, isolatedUrl } = inject("site");
 const playground = `${url}playground.html`;
@@ -41,7 +34,7 @@ const textOf = (tokens: readonly GeneratedToken[]) => tokens.map(({ text }) => t
 describe.each(["cpu", "webgpu"] as const)("on %s", (device) => {
   test("writes the greedy text that Node writes", async () => {
     const page = await open(playground);
-    await loadStoryteller(page, device);
+    await loadChosen(page, device);
     expect(await page.locator(".loaded").textContent()).toContain(device === "cpu" ? "processor" : "WebGPU");
     await setSampling(page, GREEDY);
     const expected = await inNode(model, PROMPT, 40);
@@ -51,7 +44,7 @@ describe.each(["cpu", "webgpu"] as const)("on %s", (device) => {
 
   test("stops within a token, and writes again", async () => {
     const page = await open(playground);
-    await loadStoryteller(page, device);
+    await loadChosen(page, device);
     await setSampling(page, { "Most tokens": "2000", Temperature: "1.5", Seed: "3" });
     await page.getByRole("button", { name: "Write", exact: true }).click();
     await page.waitForFunction(() => /\d+ tokens/.test(document.querySelector(".figures")?.textContent ?? ""));
@@ -69,7 +62,7 @@ describe.each(["cpu", "webgpu"] as const)("on %s", (device) => {
 
 test("the charts hold what trace gives", async () => {
   const page = await open(playground);
-  await loadStoryteller(page, "cpu");
+  await loadChosen(page, "cpu");
   await setSampling(page, GREEDY);
   await write(page, PROMPT);
   await page.getByRole("button", { name: "Look inside" }).click();
@@ -136,6 +129,9 @@ test("the charts hold what trace gives", async () => {
   expect((await numbers(page, /Tokens per second/)).length).toBeGreaterThan(1);
 });
 
+/** What a hub tells browsers, so that any page may read it. */
+const OPEN_TO_ALL = { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*" };
+
 /** Keeps the device that a worker opens, so that a test can take it away. */
 const KEEP_DEVICE = `
   const { requestDevice } = GPUAdapter.prototype;
@@ -151,7 +147,7 @@ test("a text goes on when the GPU goes away", async () => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `${KEEP_DEVICE}${await response.text()}` });
   });
-  await loadStoryteller(page, "webgpu");
+  await loadChosen(page, "webgpu");
   await setSampling(page, { ...GREEDY, "Most tokens": "60" });
   const text = write(page, PROMPT);
   await page.waitForFunction(() => /\d\d tokens/.test(document.querySelector(".figures")?.textContent ?? ""));
@@ -176,6 +172,39 @@ describe("a model that the visitor has", () => {
     expect((await write(page, "5 17 3")).trim().split(" ").map(Number)).toEqual(expected.map(({ id }) => id));
   });
 
+  test("loads by its name on a hub, and is fetched once", async () => {
+    const files = ["config.json", "pytorch_model.bin"].map(
+      async (name) => [name, await readFile(golden(name))] as const,
+    );
+    const hub = createFakeHub({ models: { "someone/small": Object.fromEntries(await Promise.all(files)) } });
+    const page = await open(playground);
+    await page.context().route("https://huggingface.co/**", async (route) => {
+      const request = route.request();
+      const response = await hub.fetch(request.url(), {
+        method: request.method(),
+        headers: await request.allHeaders(),
+      });
+      const headers = { ...Object.fromEntries(response.headers), ...OPEN_TO_ALL };
+      await route.fulfill({ status: response.status, headers, body: Buffer.from(await response.arrayBuffer()) });
+    });
+    const own = await BlackMamba.load(golden(""), { device: "cpu" });
+    const expected = (await inNode(own, [5, 17, 3], 12)).map(({ id }) => id);
+    await own.dispose();
+    const fetched = async (visit: Page) => {
+      await visit.getByLabel("From a hub or an address").check();
+      await visit.getByLabel("Name on the hub, or address of the folder").fill("someone/small");
+      const before = hub.requests.length;
+      await loadChosen(visit, "cpu");
+      await setSampling(visit, { "Most tokens": "12", Temperature: "0" });
+      expect((await write(visit, "5 17 3")).trim().split(" ").map(Number)).toEqual(expected);
+      return hub.requests.slice(before).filter((request) => request.includes("pytorch_model.bin"));
+    };
+    expect(await fetched(page)).not.toEqual([]);
+    expect((await fetched(await open(playground, {}, page))).filter((request) => request.startsWith("GET"))).toEqual(
+      [],
+    );
+  });
+
   test("says what is missing", async () => {
     const page = await open(playground);
     await drop(page, [{ name: "pytorch_model.bin", bytes: await readFile(golden("pytorch_model.bin")) }]);
@@ -184,30 +213,30 @@ describe("a model that the visitor has", () => {
     expect(await failure.textContent()).toMatch(/config\.json is missing/);
     // And the page goes on.
     await page.getByLabel("Storyteller, 28 MB").check();
-    await loadStoryteller(page, "cpu");
+    await loadChosen(page, "cpu");
   });
 });
 
 test("without a GPU the processor is taken, and the page says so", async () => {
   const page = await open(playground);
-  await loadStoryteller(page, "auto");
+  await loadChosen(page, "auto");
   expect(await page.locator(".notice").textContent()).toMatch(/^Running on the processor\. /);
 });
 
 test("where memory may be shared, it is, and the text is the same", async () => {
   const page = await open(`${isolatedUrl}playground.html`);
   expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
-  await loadStoryteller(page, "cpu");
+  await loadChosen(page, "cpu");
   await setSampling(page, GREEDY);
   expect(await write(page, PROMPT)).toBe(textOf(await inNode(model, PROMPT, 40)));
 });
 
 test("two tabs write at once, one of them in the background", async () => {
   const first = await open(playground);
-  await loadStoryteller(first, "cpu");
+  await loadChosen(first, "cpu");
   await setSampling(first, { ...GREEDY, "Most tokens": "200" });
   const second = await open(playground, {}, first);
-  await loadStoryteller(second, "webgpu");
+  await loadChosen(second, "webgpu");
   await setSampling(second, GREEDY);
   await second.bringToFront();
   const texts = await Promise.all([write(first, PROMPT), write(second, PROMPT)]);
@@ -220,7 +249,7 @@ test("loading can be ended, and begun again", async () => {
   await page.getByRole("button", { name: "Cancel" }).click();
   await page.getByRole("button", { name: "Load", exact: true }).waitFor();
   expect(await page.locator(".picker .failure").count()).toBe(0);
-  await loadStoryteller(page, "cpu");
+  await loadChosen(page, "cpu");
 });
 
 test("the home page tells a story", async () => {

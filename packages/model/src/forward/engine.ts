@@ -535,7 +535,8 @@ export class Engine {
   async #forwardFor(tokens: number): Promise<Forward> {
     if (tokens === 1) return (await this.#single()).forward;
     const capacity = this.#promptCapacities.find((most) => tokens <= most) ?? this.prefillChunk;
-    return this.#record(`a prompt of ${capacity} tokens`, (inputs) => createForward(inputs, capacity, "sequence"));
+    const create = (inputs: ForwardInputs) => createForward(inputs, capacity, "sequence");
+    return this.#record(`a prompt of ${capacity} tokens`, create, (forward) => forward.programs(true));
   }
 
   /** The logits of every token: only those who ask for them pay for their memory. */
@@ -547,27 +548,42 @@ export class Engine {
   }
 
   /** Records programs when they are first needed; when that fails it may be tried again. */
-  #record<T extends Forward | Head | Slots>(name: string, create: (inputs: ForwardInputs) => T): Promise<T> {
+  #record<T extends Forward | Head | Slots>(
+    name: string,
+    create: (inputs: ForwardInputs) => T,
+    begin?: (recorded: T) => Promise<unknown>,
+  ): Promise<T> {
     let recorded = this.#recorded.get(name) as Promise<T> | undefined;
     if (!recorded) {
-      recorded = this.#recordIn(name, create);
+      recorded = this.#recordIn(name, create, begin);
       this.#recorded.set(name, recorded);
       recorded.catch(() => this.#recorded.delete(name));
     }
     return recorded;
   }
 
-  /** Records programs, whose tensors are in a pool of their own; when that fails, nothing stays allocated. */
-  async #recordIn<T>(name: string, create: (inputs: ForwardInputs) => T): Promise<T> {
+  /**
+   * Records programs, whose tensors are in a pool of their own; when that fails, nothing stays allocated.
+   *
+   * @param begin - what all users of it need: begun at once, and not waited for
+   */
+  async #recordIn<T>(
+    name: string,
+    create: (inputs: ForwardInputs) => T,
+    begin?: (recorded: T) => Promise<unknown>,
+  ): Promise<T> {
     const device = this.#device;
     const pool = this.#newPool(device);
+    let begun: Promise<unknown> | undefined;
     try {
       const recorded = create({ ...this.#inputs, pool });
+      begun = begin?.(recorded).catch(() => {}); // Whoever needs it hears of it.
       // A GPU says only now whether it had room: before anything is computed there.
       await device.settled();
       return recorded;
     } catch (error) {
       const { byteLength } = pool;
+      await begun;
       this.#disposePool(pool);
       throw await this.#explain(error, name, byteLength);
     }
