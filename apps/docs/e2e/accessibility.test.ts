@@ -71,6 +71,7 @@ test("a keyboard is enough", async () => {
     }
     throw new Error(`The focus never came to ${name}`);
   };
+  await page.getByRole("button", { name: "Load", exact: true }).waitFor();
   await tabTo(/^Load$/);
   await page.keyboard.press("Enter");
   await page.locator(".loaded").waitFor({ timeout: 60_000 });
