@@ -2,7 +2,7 @@
  * `npm run bench:browser -- [--device cpu|webgpu] [--runs N] [--json]`: how long it takes in a headless Chromium from a click to the
  * first text of the storyteller, whose files the browser has in its cache, and where that time goes. Every run is a page of its own.
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,10 +10,10 @@ import { installDependencies, requireNode, root } from "./setup.mjs";
 
 await requireNode();
 await installDependencies();
-const [{ chromium }, { bundleForBrowser }, { serveFiles }, adapter] = await Promise.all([
+const [{ chromium }, { bundleForBrowser }, { ISOLATION, serveFolders }, adapter] = await Promise.all([
   import("playwright"),
   import("./browser-bundle.mjs"),
-  import("./serve-files.mjs"),
+  import("./serve-folders.mjs"),
   import("./software-adapter.mjs"),
 ]);
 
@@ -41,19 +41,19 @@ if (values.device !== undefined && values.device !== "cpu" && values.device !== 
 const devices = values.device ? [values.device] : ["cpu", "webgpu"];
 
 const chunks = await bundleForBrowser(await readFile(new URL("first-sample.page.mjs", import.meta.url), "utf8"));
-const files = new Map(chunks.map(({ file, code }) => [`/${file}`, code]));
-files.set("/index.html", `<!doctype html><script type="module" src="/${chunks[0]?.file}"></script>`);
+const folder = await mkdtemp(join(tmpdir(), "bench-browser-"));
+const pageFolder = join(folder, "page");
+await mkdir(join(pageFolder, "assets"), { recursive: true });
+for (const { file, code } of chunks) await writeFile(join(pageFolder, file), code);
+await writeFile(
+  join(pageFolder, "index.html"),
+  `<!doctype html><script type="module" src="/${chunks[0]?.file}"></script>`,
+);
 const modelFolder = join(root, "packages", "storyteller", "model");
-const server = await serveFiles((path) => {
-  const text = files.get(path);
-  if (text !== undefined) return { text };
-  const [, file] = /^\/model\/([\w.]+)$/.exec(path) ?? [];
-  return file === undefined ? undefined : { file: join(modelFolder, file) };
-});
+const server = await serveFolders({ "/model/": modelFolder, "/": pageFolder }, ISOLATION);
 const software = adapter.isSoftwareAdapterSupported() ? await adapter.prepareSoftwareAdapter() : undefined;
 // A profile of its own, and on the disk as a user's is: the cache of one in memory is too small for a model.
-const profile = await mkdtemp(join(tmpdir(), "bench-browser-"));
-const browser = await chromium.launchPersistentContext(profile, adapter.chromiumOptions(software));
+const browser = await chromium.launchPersistentContext(join(folder, "profile"), adapter.chromiumOptions(software));
 try {
   const session = await browser.browser()?.newBrowserCDPSession();
   /** What all processes of the browser have computed so far: on a busy machine it says more than the time that passed. */
@@ -90,7 +90,7 @@ try {
 } finally {
   await browser.close();
   await server.close();
-  await rm(profile, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
 }
 
 /**

@@ -2,11 +2,9 @@
  * Builds the site once for all tests that look at it in a browser, and serves it as any web server would.
  */
 import { spawn } from "node:child_process";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
-import sirv from "sirv";
 import type { TestProject } from "vitest/node";
+import { ISOLATION, serveFolders } from "../../../scripts/serve-folders.mjs";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -23,18 +21,16 @@ declare module "vitest" {
 /** Not the root of the server, so that what wants to be there is found out. */
 const BASE = "/below/a/path/";
 
-const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
-
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 
 /** Run by vitest before the tests of the site. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   await build();
-  const servers = [serve({}), serve(ISOLATION)];
-  const [url, isolatedUrl] = (await Promise.all(servers.map(listening))) as [string, string];
-  project.provide("site", { url, isolatedUrl });
+  const folders = { [BASE]: path("../dist") };
+  const [plain, isolated] = await Promise.all([serveFolders(folders), serveFolders(folders, ISOLATION)]);
+  project.provide("site", { url: `${plain.url}${BASE}`, isolatedUrl: `${isolated.url}${BASE}` });
   return async () => {
-    for (const server of servers) server.close();
+    await Promise.all([plain.close(), isolated.close()]);
   };
 }
 
@@ -53,28 +49,4 @@ async function build(): Promise<void> {
   }
   const code = await new Promise((resolve) => child.on("close", resolve));
   if (code !== 0) throw new Error(`docs:build ended with ${code}:\n${log}`);
-}
-
-function serve(headers: Readonly<Record<string, string>>): Server {
-  const files = sirv(path("../dist"), {
-    etag: true,
-    maxAge: 600,
-    setHeaders: (response) => {
-      for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    },
-  });
-  return createServer((request, response) => {
-    const refuse = () => {
-      response.statusCode = 404;
-      response.end();
-    };
-    if (!request.url?.startsWith(BASE)) return refuse();
-    request.url = request.url.slice(BASE.length - 1);
-    files(request, response, refuse);
-  });
-}
-
-async function listening(server: Server): Promise<string> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}${BASE}`;
 }
