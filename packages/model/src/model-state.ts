@@ -183,7 +183,7 @@ export class ModelState {
         return state.position;
       },
       copyTo: async (model, sequence, signal) => {
-        const own = await state.#sequenceOn(model, signal);
+        const own = state.#sequenceOn(model) ?? (await state.#moveTo(model, signal));
         await model.engine.copySequence(own, sequence);
       },
       replace: async (ids, model, sequence) => {
@@ -248,7 +248,7 @@ export class ModelState {
       ModelState.#requireOwn(renewable, states, "advanceAll");
       return renewable.use(async (model) => {
         const sequences: Sequence[] = [];
-        for (const state of states) sequences.push(await state.#sequenceOn(model, signal));
+        for (const state of states) sequences.push(state.#sequenceOn(model) ?? (await state.#moveTo(model, signal)));
         const steps = states.map((state, i) => ({
           state,
           sequence: sequences[i] as Sequence,
@@ -268,13 +268,22 @@ export class ModelState {
 
   /** In its turn: does something with its sequence on the model there is, or on the next. */
   #use<T>(run: (model: DeviceModel, sequence: Sequence) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.#renewable.use(async (model) => run(model, await this.#sequenceOn(model, signal)), signal);
+    return this.#renewable.use(async (model) => {
+      const sequence = this.#sequenceOn(model);
+      // At once where it is there: calls reach the engine in the order in which they are made.
+      return sequence ? run(model, sequence) : this.#moveTo(model, signal).then((moved) => run(model, moved));
+    }, signal);
   }
 
-  /** Its sequence on a model; computed again, or loaded, where it is not there. */
-  async #sequenceOn(model: DeviceModel, signal: AbortSignal | undefined): Promise<Sequence> {
+  /** Its sequence on a model, unless it has to be loaded or computed again for that. */
+  #sequenceOn(model: DeviceModel): Sequence | undefined {
     this.#assertUsable();
-    if (this.#place?.model === model) return this.#place.sequence;
+    if (!this.#place && this.position === 0) this.#place = { model, sequence: model.engine.createSequence() };
+    return this.#place?.model === model ? this.#place.sequence : undefined;
+  }
+
+  /** Loads it, or computes it again, on another model. */
+  async #moveTo(model: DeviceModel, signal: AbortSignal | undefined): Promise<Sequence> {
     if (this.#flaw !== undefined) {
       throw new StateError(
         `this state was on a device that was lost, and cannot be computed again, as ${this.#flaw}; start a new one`,
