@@ -43,9 +43,11 @@ export type { BatchToken, GenerateBatchOptions } from "./generate/generate-batch
 export type { SamplingOptions } from "./generate/sampling.ts";
 export type { GeneratedToken } from "./generate/text.ts";
 export type { CreateOptions, LoadOptions } from "./load-model.ts";
+export { logprobOf, type TokenLogprob, topLogprobs } from "./logprobs.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";
 export type { ParameterCount } from "./parameters.ts";
 export type { ForwardProfile, ProfileOptions } from "./profile.ts";
+export type { ScoreOptions, ScoreProgress, Scores } from "./score.ts";
 export { type FetchOptions, openModelFolder } from "./source/locate.ts";
 export type { ModelParts, ModelSource } from "./source/open-model.ts";
 export type { LayerTrace, RouteTrace, Trace, TraceOptions } from "./trace.ts";
