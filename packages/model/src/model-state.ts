@@ -6,6 +6,7 @@ import { DisposedError } from "@blackmamba/tensor";
 import type { DeviceModel } from "./device/device-model.ts";
 import { isLoss, type RenewableModel } from "./device/renewable-model.ts";
 import { PromptError, StateError } from "./errors.ts";
+import type { Engine } from "./forward/engine.ts";
 import type { Sequence } from "./forward/sequence.ts";
 import { decodeState, encodeState } from "./state-file.ts";
 import { TokenIds } from "./token-ids.ts";
@@ -15,6 +16,9 @@ export interface AdvanceOptions {
   /** Ends it between two chunks, on the CPU also within one; a state left in the middle cannot be used further. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Consumes ids of a sequence. */
+type TakeIds<T> = (engine: Engine, sequence: Sequence) => Promise<T>;
 
 /** Where a state is. */
 interface Place {
@@ -83,10 +87,29 @@ export class ModelState {
    * @throws PromptError for no ids, or ids out of range; StateError for a state that cannot go on
    */
   advance(ids: ArrayLike<number>, { signal }: AdvanceOptions = {}): Promise<Float32Array> {
-    return this.#useAlone((model, sequence) => {
-      const step = () => model.engine.advance(sequence, ids, signal);
-      return ModelState.#keep(model, [{ state: this, sequence, ids }], step);
-    }, signal);
+    const step: TakeIds<Float32Array> = (engine, sequence) => engine.advance(sequence, ids, signal);
+    return ModelState.consume(this.#renewable, this, "advance", ids, step, signal);
+  }
+
+  /**
+   * Has a state consume ids, in whichever steps `take` makes of them.
+   *
+   * @internal
+   */
+  static consume<T>(
+    renewable: RenewableModel,
+    state: ModelState,
+    call: string,
+    ids: ArrayLike<number>,
+    take: TakeIds<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return ModelState.#inTurn([state], async () => {
+      ModelState.#requireOwn(renewable, [state], call);
+      const run = (model: DeviceModel, sequence: Sequence) =>
+        ModelState.#keep(model, [{ state, sequence, ids }], () => take(model.engine, sequence));
+      return state.#use(run, signal);
+    });
   }
 
   /**

@@ -78,7 +78,10 @@ test.each([
   [{ logitBias: { 8: 1 } }, "option logitBias: expected ids from 0 to 7, found 8"],
   [{ logitBias: { 1.5: 1 } }, "option logitBias: expected ids from 0 to 7, found 1.5"],
   [{ logitBias: { 1: Number.NaN } }, "option logitBias: expected finite numbers, or -Infinity, found NaN for id 1"],
-  [{ logitBias: [1] as unknown as Record<number, number> }, "option logitBias: expected an object of ids and numbers, found 1"],
+  [
+    { logitBias: [1] as unknown as Record<number, number> },
+    "option logitBias: expected an object of ids and numbers, found 1",
+  ],
   [{ seed: -1 }, "option seed: expected a whole number from 0 to 4294967295, found -1"],
   [{ seed: 2 ** 32 }, "option seed: expected a whole number from 0 to 4294967295, found 4294967296"],
 ])("%o is refused", (options, message) => {
