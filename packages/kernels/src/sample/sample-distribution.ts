@@ -37,14 +37,12 @@ export function sampleDistribution(
     value -= settings.frequencyPenalty * count + (count > 0 ? settings.presencePenalty : 0);
     return mark & ENDS_TEXT && steps < settings.minTokens ? Number.NEGATIVE_INFINITY : value;
   });
-  if (settings.greedy) {
-    const best = adjusted.indexOf(Math.max(...adjusted));
-    return adjusted.map((_, id) => (id === best ? 1 : 0));
-  }
-  let p = normalized(adjusted.map((value) => Math.exp((value - Math.max(...adjusted)) / settings.temperature)));
+  const largest = adjusted.reduce((a, b) => Math.max(a, b));
+  if (settings.greedy) return adjusted.map((_, id) => (id === adjusted.indexOf(largest) ? 1 : 0));
+  let p = normalized(adjusted.map((value) => Math.exp((value - largest) / settings.temperature)));
   p = keep(p, (order) => order.slice(0, settings.topK));
   p = keep(p, (order, own) => upTo(order, own, settings.topP));
-  p = keep(p, (order, own) => order.filter((id) => own[id] >= settings.minP * Math.max(...own)));
+  p = keep(p, (order, own) => order.filter((id) => own[id] >= settings.minP * own[order[0]]));
   return keep(p, (order, own) => upTo(typicalFirst(order, own), own, settings.typicalP));
 }
 
