@@ -15,4 +15,4 @@ export {
   perplexity,
 } from "./perplexity.ts";
 export type { EvalOptions, EvalProgress } from "./score-each.ts";
-export type { WindowOptions } from "./windows.ts";
+export { checkWindows, type WindowOptions } from "./windows.ts";
