@@ -41,6 +41,7 @@ export interface LoadOptions {
 export interface Model extends EvalModel {
   readonly tokenizer: (EvalTokenizer & { encodePrompt(text: string): number[] }) | undefined;
   readonly parameters: ParameterCount;
+  readonly fingerprint: string;
   generate(prompt: string, options: GenerateOptions): AsyncIterable<{ readonly id: number; readonly text: string }>;
   dispose(): Promise<void>;
 }

@@ -3,10 +3,9 @@ import { createHash } from "node:crypto";
 import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { isInterruption, UsageError } from "../errors.ts";
-import { probeModel } from "../eval/probe.ts";
 import { readText } from "../eval/read-text.ts";
 import { checkReportFile, writeReport } from "../eval/report-file.ts";
-import { ResultsFile } from "../eval/results-file.ts";
+import { ResultsFile, SENTENCE } from "../eval/results-file.ts";
 import { createTask, type Score, type Task, type TaskOptions } from "../eval/task.ts";
 import { abortable, type Io } from "../io.ts";
 import type { Library } from "../library.ts";
@@ -66,7 +65,8 @@ async function scoreTexts(
   const start = performance.now();
   let scored = known.length;
   try {
-    await results?.begin({ name: folder, probe: await abortable(probeModel(model, io.signal), io.signal) });
+    const sentence = (await model.tokenizer?.encode(SENTENCE)) ?? [];
+    await results?.begin({ name: folder, fingerprint: model.fingerprint, sentence });
     const running = task.run(model, texts, {
       known,
       async onScore(score) {

@@ -4,10 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { ResultsFileError } from "../errors.ts";
-import { type ProbedModel, ResultsFile, type RunIdentity } from "./results-file.ts";
+import { type ModelIdentity, ResultsFile, type RunIdentity } from "./results-file.ts";
 
 const IDENTITY: RunIdentity = { task: "lambada", textHash: "abc", options: { "start-id": 3 } };
-const MODEL: ProbedModel = { name: "a-model", probe: [-1, -2.5, -7.25] };
+const MODEL: ModelIdentity = { name: "a-model", fingerprint: "0123", sentence: [5, 1] };
 const SCORES = [0, 1, 2].map((index) => ({ index, tokens: 1, logprob: -index - 0.1, correct: index === 1 }));
 
 type Score = (typeof SCORES)[number];
@@ -94,15 +94,17 @@ describe("refused is", () => {
     await expect(read).rejects.toThrow(message);
   });
 
-  test("another model, and one on another device is taken for the same", async () => {
+  test("another model or tokenizer; the same may lie elsewhere", async () => {
     await write(SCORES.slice(0, 1));
     const before = await readFile(path);
-    for (const probe of [[-1, -2.5, -7], [-1, -2.5], []]) {
-      const other = write(SCORES, IDENTITY, { name: "b-model", probe });
-      await expect(other).rejects.toThrow("expected results of the model b-model, found those of a-model");
+    for (const change of [{ fingerprint: "0124" }, { sentence: [5, 1, 1] }, { sentence: [] }]) {
+      const other = write(SCORES, IDENTITY, { ...MODEL, name: "b-model", ...change });
+      await expect(other).rejects.toThrow(
+        "expected results of the model b-model, found those of another, which was at a-model",
+      );
     }
     expect((await readFile(path)).equals(before)).toBe(true);
-    expect(await write([], IDENTITY, { name: "moved", probe: [-1.0005, -2.499, -7.2504] })).toEqual(SCORES.slice(0, 1));
+    expect(await write([], IDENTITY, { ...MODEL, name: "moved" })).toEqual(SCORES.slice(0, 1));
   });
 
   test.each([

@@ -5,7 +5,6 @@
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { ResultsFileError } from "../errors.ts";
 import type { EvalTask } from "../options.ts";
-import { isSameModel } from "./probe.ts";
 
 /** What results are of, as far as it is known before the model is loaded. */
 export interface RunIdentity {
@@ -17,18 +16,23 @@ export interface RunIdentity {
 }
 
 /** The model that results are of. */
-export interface ProbedModel {
+export interface ModelIdentity {
   /** As the user named it: for people, as the same may lie elsewhere. */
   readonly name: string;
-  /** As `probeModel` makes it. */
-  readonly probe: readonly number[];
+  /** Of its weights, as `model.fingerprint`. */
+  readonly fingerprint: string;
+  /** What its tokenizer makes of {@link SENTENCE}: another one would make something else of the text. */
+  readonly sentence: readonly number[];
 }
+
+/** Of words, numbers, signs and letters that tokenizers treat differently. */
+export const SENTENCE = "Once upon a time, in 1984,\n a naïve snake read the news: it was 7 p.m.  and 20 °C. 🐍";
 
 /** The file's first line. */
 interface Header extends RunIdentity {
   readonly kind: typeof KIND;
   readonly format: typeof FORMAT;
-  readonly model: ProbedModel;
+  readonly model: ModelIdentity;
 }
 
 const KIND = "blackmamba eval";
@@ -88,13 +92,13 @@ export class ResultsFile<Score> {
    *
    * @throws ResultsFileError where it has another model's, or cannot be written
    */
-  async begin(model: ProbedModel): Promise<void> {
+  async begin(model: ModelIdentity): Promise<void> {
     const before = this.#before?.model;
-    if (before && !isSameModel(before.probe, model.probe)) {
+    if (before && !isSame(before, model)) {
+      const found = `those of another, which was at ${before.name}`;
       throw new ResultsFileError(
         this.path,
-        `expected results of the model ${model.name}, found those of ${before.name}, which says other things; ` +
-          "name that model, or another file",
+        `expected results of the model ${model.name}, found ${found}; name that model, or another file`,
       );
     }
     await this.#write(async () => {
@@ -180,6 +184,10 @@ function checkIdentity(path: string, before: Header, now: RunIdentity): void {
       value === undefined ? `no --${name}` : `--${name} ${JSON.stringify(value)}`;
     refuse(said(expected), said(found));
   }
+}
+
+function isSame(one: ModelIdentity, other: ModelIdentity): boolean {
+  return one.fingerprint === other.fingerprint && one.sentence.join() === other.sentence.join();
 }
 
 function readScore<Score>(path: string, line: string, number: number, task: EvalTask): Score {

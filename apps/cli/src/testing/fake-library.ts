@@ -33,8 +33,8 @@ export interface FakeLibraryOptions {
   readonly errors?: Partial<Record<Step, unknown>>;
   /** Waits forever instead. */
   readonly hangs?: "selectDevice" | "load" | "generate" | "bench" | "score";
-  /** ln p of each id; default −1. Another number is another model. */
-  readonly logprob?: number;
+  /** Default that of one model. */
+  readonly fingerprint?: string;
   /** Scores after which the device is gone. */
   readonly failsAfter?: number;
   readonly lacksTokenizer?: boolean;
@@ -47,7 +47,7 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
   const {
     errors = {},
     hangs,
-    logprob = -1,
+    fingerprint = "0123456789abcdef",
     failsAfter = Number.POSITIVE_INFINITY,
     pieces,
     deviceKind = "cpu",
@@ -76,6 +76,7 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       ...{ addBosToken: false, bosTokenId: 7, endTokenId: 7 },
     },
     parameters: { total: 100, active: 60 },
+    fingerprint,
     async *generate(prompt: string, sampling: GenerateOptions) {
       await step("generate", prompt, sampling);
       for (let id = 0; id < (sampling.maxTokens ?? 0) && (pieces === undefined || id < pieces.length); id += 1) {
@@ -89,7 +90,7 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
         throw Object.assign(new Error("the device is gone"), { code: "ERR_DEVICE_LOST" });
       }
       scoring.signal?.throwIfAborted();
-      return { logprobs: new Float64Array(ids.length).fill(logprob), greedy: new Uint8Array(ids.length).fill(1) };
+      return { logprobs: new Float64Array(ids.length).fill(-1), greedy: new Uint8Array(ids.length).fill(1) };
     },
     dispose: async () => void disposed.push("model"),
   };
