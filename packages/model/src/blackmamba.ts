@@ -7,7 +7,7 @@ import type { ModelConfig } from "./config/config.ts";
 import type { DeviceModel } from "./device/device-model.ts";
 import type { RenewableModel } from "./device/renewable-model.ts";
 import { checkIds } from "./forward/check-ids.ts";
-import type { Visitor } from "./forward/engine.ts";
+import type { Engine, Visitor } from "./forward/engine.ts";
 import type { Sequence } from "./forward/sequence.ts";
 import { Batcher, type BatcherOptions, type PreparedText } from "./generate/batcher.ts";
 import { echoTokens } from "./generate/echo.ts";
@@ -149,14 +149,14 @@ export class BlackMamba {
     const { vocab } = this.config;
     checkIds(ids, vocab);
     const { state, signal } = options;
-    const take = async ({ engine }: DeviceModel, sequence: Sequence) => {
+    const take = async (engine: Engine, sequence: Sequence) => {
       const before = sequence.position > 0 ? await engine.logits(sequence) : undefined;
       const read = (part: ArrayLike<number>, visitor: Visitor) => engine.visit(sequence, part, visitor, signal);
       return scoreIds(read, ids, vocab, { ...options, before });
     };
     return state
       ? ModelState.consume(this.#renewable, state, "score", ids, take, signal)
-      : this.#withSequence(take, signal);
+      : this.#withSequence(({ engine }, sequence) => take(engine, sequence), signal);
   }
 
   /**
