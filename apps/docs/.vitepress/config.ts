@@ -25,6 +25,7 @@ const guides = [
   "sampling",
   "state",
   "inside",
+  "evaluation",
   "performance",
   "cli",
   "how-it-works",
