@@ -5,6 +5,7 @@
  */
 export { createByteTokenizer } from "./byte-tokenizer.ts";
 export {
+  ChatTemplateError,
   GgufTokenizerError,
   TokenIdError,
   TokenizerConfigError,
