@@ -16,6 +16,7 @@ import type {
   QuantizedDType,
   WriteProgress,
 } from "@blackmamba/model";
+import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { PresetName } from "./bench/presets.ts";
 import type { BenchReport } from "./bench/report.ts";
 import type { BenchRequest } from "./bench/run-bench.ts";
@@ -37,10 +38,33 @@ export interface LoadOptions {
   readonly onProgress: (progress: LoadProgress) => void;
 }
 
+/** A state that remembers a text, and stands still unless it is told to go on. */
+export interface State {
+  /** Tokens that it has consumed. */
+  readonly position: number;
+  readonly byteLength: number;
+  advance(ids: ArrayLike<number>): Promise<unknown>;
+  clone(): State;
+  save(): Promise<Uint8Array>;
+  dispose(): Promise<void>;
+}
+
+/** The library's options, with the state that the text goes on from. */
+export type TextOptions = Omit<GenerateOptions, "state"> & { readonly state?: State | undefined };
+
 export interface Model {
-  readonly tokenizer: { encodePrompt(text: string): number[] } | undefined;
+  readonly tokenizer: Pick<Tokenizer, "encode" | "encodePrompt" | "decode"> | undefined;
   readonly parameters: ParameterCount;
-  generate(prompt: string, options: GenerateOptions): AsyncIterable<{ readonly id: number; readonly text: string }>;
+  generate(
+    prompt: string | ArrayLike<number>,
+    options: TextOptions,
+  ): AsyncGenerator<
+    { readonly id: number; readonly text: string },
+    { readonly finishReason: "stop" | "length" },
+    undefined
+  >;
+  createState(): State;
+  loadState(bytes: Uint8Array): Promise<State>;
   dispose(): Promise<void>;
 }
 

@@ -4,6 +4,7 @@ import type { Io } from "./io.ts";
 import type { Library } from "./library.ts";
 import { addBench } from "./program/bench.ts";
 import { addCache } from "./program/cache.ts";
+import { addChat } from "./program/chat.ts";
 import { addConvert } from "./program/convert.ts";
 import { addDevices } from "./program/devices.ts";
 import { addGenerate } from "./program/generate.ts";
@@ -27,6 +28,7 @@ export function createProgram(io: Io, library: Library): Command {
       `
 Examples:
   $ blackmamba generate "The dog was"
+  $ blackmamba chat
   $ blackmamba info
   $ blackmamba convert ./my-model ./my-model-q8 --quantize q8_0
   $ blackmamba devices
@@ -36,6 +38,7 @@ BLACKMAMBA_DEBUG=1 adds where an error arose.`,
     );
 
   addGenerate(program, io, library);
+  addChat(program, io, library);
   addInfo(program, io, library);
   addConvert(program, io, library);
   addSynth(program, io, library);

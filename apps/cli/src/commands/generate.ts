@@ -2,19 +2,16 @@
  * `blackmamba generate`: text from a model. The text goes to stdout as it comes, what is said about it to stderr.
  */
 import { setImmediate } from "node:timers/promises";
-import type { DeviceChoice, GenerateOptions as GenerationOptions, QuantizedDType } from "@blackmamba/model";
-import { MissingTokenizerError, StopError } from "../errors.ts";
+import type { GenerateOptions as GenerationOptions } from "@blackmamba/model";
+import { StopError } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
-import type { Device, Library, Model } from "../library.ts";
-import { type Quantize, quantizedType } from "../options.ts";
-import { createProgressBar } from "../output/progress-bar.ts";
-import { formatBytes, formatDuration } from "../output/units.ts";
+import type { Library, Model } from "../library.ts";
+import { formatTextTimes, startTextTimes, type TextTimes } from "../output/text-times.ts";
 import { readPrompt } from "../prompt.ts";
+import { type LoadForTextOptions, loadForText } from "./load-for-text.ts";
 
-export interface GenerateOptions {
+export interface GenerateOptions extends LoadForTextOptions {
   readonly model?: string | undefined;
-  readonly device: DeviceChoice;
-  readonly quantize: Quantize;
   readonly maxTokens: number;
   readonly temperature?: number | undefined;
   readonly topK?: number | undefined;
@@ -27,19 +24,14 @@ export interface GenerateOptions {
 }
 
 /** What `--json` prints. Durations are measured from the moment the model is loaded. */
-export interface GenerateResult {
+export interface GenerateResult extends TextTimes {
   readonly prompt: string;
   /** The continuation alone. */
   readonly text: string;
   /** Ids of the continuation. */
   readonly ids: readonly number[];
   readonly promptTokens: number | undefined;
-  readonly tokens: number;
   readonly stopReason: StopReason;
-  readonly firstTokenMs: number | undefined;
-  readonly durationMs: number;
-  /** Of the tokens after the first, which alone waits for the prompt to be read. */
-  readonly tokensPerSecond: number | undefined;
   readonly device: {
     readonly kind: string;
     readonly name: string;
@@ -60,10 +52,7 @@ export async function generate(
 ): Promise<void> {
   const prompt = await readPrompt(promptArgument, io);
   const folder = options.model ?? (await library.defaultModelFolder());
-  if (await library.lacksTokenizer(folder)) throw new MissingTokenizerError(folder);
-  const { device, reason } = await abortable(library.selectDevice(options.device), io.signal);
-  io.stderr.write(`device ${oneLine(reason)}\n`);
-  const model = await load(folder, device, quantizedType(options.quantize), io, library);
+  const { model, device, reason } = await loadForText(folder, options, io, library);
 
   const run = await continueText(model, prompt, options, io);
   if (options.json === true) {
@@ -79,45 +68,13 @@ export async function generate(
     io.stdout.write(`${JSON.stringify(result)}\n`);
   }
   if (run.stopReason === "interrupted") throw io.signal.reason;
-  io.stderr.write(`${summarise(run)}\n`);
+  io.stderr.write(`${formatTextTimes(run)}\n`);
   // Not after an interruption: the process ends then, and takes everything with it.
   await model.dispose();
   await device.dispose();
 }
 
-async function load(
-  folder: string,
-  device: Device,
-  quantize: QuantizedDType | undefined,
-  io: Io,
-  library: Library,
-): Promise<Model> {
-  const bar = createProgressBar(io.stderr, "loading");
-  const start = performance.now();
-  let byteLength = 0;
-  try {
-    const loading = library.load(folder, {
-      device,
-      quantize,
-      signal: io.signal,
-      onProgress({ loadedBytes, totalBytes }) {
-        byteLength = totalBytes;
-        bar.update(loadedBytes, totalBytes);
-      },
-    });
-    const model = await abortable(loading, io.signal);
-    bar.stop();
-    io.stderr.write(`loaded ${formatBytes(byteLength)} in ${formatDuration(performance.now() - start)}\n`);
-    return model;
-  } finally {
-    bar.stop();
-  }
-}
-
-type Run = Pick<
-  GenerateResult,
-  "text" | "ids" | "tokens" | "stopReason" | "firstTokenMs" | "durationMs" | "tokensPerSecond"
->;
+type Run = TextTimes & Pick<GenerateResult, "text" | "ids" | "stopReason">;
 
 /**
  * Writes prompt and continuation as they come, unless JSON was asked for. The prompt waits for the first token, so that
@@ -145,16 +102,15 @@ async function continueText(model: Model, prompt: string, options: GenerateOptio
 
   let text = "";
   const ids: number[] = [];
-  let firstTokenMs: number | undefined;
   let stopReason: StopReason;
-  const start = performance.now();
+  const meter = startTextTimes();
   try {
     const pieces = model.generate(prompt, sampling)[Symbol.asyncIterator]();
     for (;;) {
       const piece = await abortable(pieces.next(), io.signal);
-      if (firstTokenMs === undefined) show(prompt);
+      if (ids.length === 0) show(prompt);
       if (piece.done === true) break;
-      firstTokenMs ??= performance.now() - start;
+      meter.token();
       ids.push(piece.value.id);
       text += piece.value.text;
       show(piece.value.text);
@@ -168,24 +124,9 @@ async function continueText(model: Model, prompt: string, options: GenerateOptio
   } finally {
     if (shown !== "" && !shown.endsWith("\n")) show("\n");
   }
-  const durationMs = performance.now() - start;
-
-  const laterMs = durationMs - (firstTokenMs ?? 0);
-  const tokensPerSecond = ids.length > 1 && laterMs > 0 ? ((ids.length - 1) * 1000) / laterMs : undefined;
-  return { text, ids, tokens: ids.length, stopReason, firstTokenMs, durationMs, tokensPerSecond };
+  return { text, ids, stopReason, ...meter.end() };
 }
 
 function isInterruption(signal: AbortSignal): boolean {
   return signal.aborted && signal.reason instanceof StopError && signal.reason.exitCode === 130;
-}
-
-function summarise({ tokens, durationMs, firstTokenMs, tokensPerSecond }: Run): string {
-  const count = `${tokens} ${tokens === 1 ? "token" : "tokens"} in ${formatDuration(durationMs)}`;
-  const first = firstTokenMs === undefined ? "" : `, the first after ${formatDuration(firstTokenMs)}`;
-  const rate = tokensPerSecond === undefined ? "" : `, then ${tokensPerSecond.toFixed(1)} tok/s`;
-  return `${count}${first}${rate}`;
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, " ");
 }

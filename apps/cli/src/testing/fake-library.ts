@@ -1,7 +1,7 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
-import type { DeviceListing, GenerateOptions, ModelDescription } from "@blackmamba/model";
+import type { DeviceListing, ModelDescription } from "@blackmamba/model";
 import type { BenchReport } from "../bench/report.ts";
-import type { Library, LoadOptions, Model } from "../library.ts";
+import type { Library, LoadOptions, Model, State } from "../library.ts";
 
 export interface FakeLibrary extends Library {
   /** What the commands asked for, in order. */
@@ -56,15 +56,19 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     if (hangs === name) await new Promise(() => {});
   }
 
+  const words = (text: string) => text.split(" ").map((_, id) => id);
   const model: Model = {
-    tokenizer: { encodePrompt: (text) => text.split(" ").map((_, id) => id) },
+    tokenizer: { encode: words, encodePrompt: words, decode: (ids) => [...ids].map((id) => STORY[id % 4]).join("") },
     parameters: { total: 100, active: 60 },
-    async *generate(prompt: string, sampling: GenerateOptions) {
+    createState: () => fakeState(0),
+    loadState: async () => fakeState(7),
+    async *generate(prompt, sampling) {
       await step("generate", prompt, sampling);
       for (let id = 0; id < (sampling.maxTokens ?? 0) && (pieces === undefined || id < pieces.length); id += 1) {
         if (id === 1 && errors.advance !== undefined) throw errors.advance;
         yield { id, text: (pieces ?? STORY)[id % (pieces ?? STORY).length]! };
       }
+      return { finishReason: pieces === undefined ? "length" : "stop" };
     },
     dispose: async () => void disposed.push("model"),
   };
@@ -113,6 +117,18 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       return devices;
     },
     defaultModelFolder: async () => "/models/storyteller",
+  };
+}
+
+/** Knows how far it is, and no more: `fake-chat-model.ts` has states that remember. */
+function fakeState(position: number): State {
+  return {
+    position,
+    byteLength: 1000,
+    advance: async () => undefined,
+    clone: () => fakeState(position),
+    save: async () => new Uint8Array(4),
+    dispose: async () => {},
   };
 }
 
