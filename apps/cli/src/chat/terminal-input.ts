@@ -58,10 +58,11 @@ export function createTerminalInput({ stdin, stdout, signal }: Pick<Io, "stdin" 
     const tookBack = lines.line !== "" || pasted.length > 0;
     pasted = [];
     isPasting = false;
-    // To the end of the line, and then all before it.
+    // It stays where it is to be seen, but is no longer what is being typed: to its end, and then all before it.
     lines.write(null, { ctrl: true, name: "e" });
+    screen.write("^C\n");
+    screen.isShown = false;
     lines.write(null, { ctrl: true, name: "u" });
-    screen.write("\n");
     deliver({ kind: "interrupt", tookBack });
   });
   lines.on("close", () => {

@@ -9,7 +9,7 @@ export interface FakeChatModelOptions {
   /** Tokens at the end of a text that its state has not consumed when it ends. Default 0. */
   readonly lag?: number;
   /** Called before each token of an answer, with the number of those before. */
-  readonly onToken?: (count: number) => void;
+  readonly onToken?: (count: number) => void | Promise<void>;
   /** Answers end after so many tokens, if they end before `maxTokens`. */
   readonly endsAfter?: number;
 }
@@ -108,7 +108,7 @@ export function fakeChatModel({ lag = 0, onToken, endsAfter = Infinity }: FakeCh
       let told = 0;
       try {
         for (let count = 0; count < Math.min(maxTokens, endsAfter); count += 1) {
-          onToken?.(count);
+          await onToken?.(count);
           signal?.throwIfAborted();
           const id = nextByte(ids, seed ?? 0);
           ids.push(id);
