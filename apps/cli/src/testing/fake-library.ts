@@ -33,6 +33,8 @@ export interface FakeLibraryOptions {
   /** Waits forever instead. */
   readonly hangs?: "selectDevice" | "load" | "generate" | "bench";
   readonly lacksTokenizer?: boolean;
+  /** Loaded in place of the one that tells the story. */
+  readonly model?: Model;
   readonly deviceReason?: string;
   readonly deviceKind?: "cpu" | "webgpu";
   readonly devices?: readonly DeviceListing[];
@@ -85,7 +87,7 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       await step("load", folder, ...(quantize ? [quantize] : []));
       for (const loadedBytes of [0, 13_000_000, 26_000_000])
         onProgress({ loadedBytes, totalBytes: 26_000_000, tensor: "a" });
-      return model;
+      return options.model ?? model;
     },
     async convertModel(source, folder, { signal, onProgress, ...options }) {
       await step("convertModel", source, folder, options);
