@@ -26,6 +26,7 @@ const guides = [
   "state",
   "inside",
   "performance",
+  "chat",
   "cli",
   "how-it-works",
   "kernel",
