@@ -32,7 +32,7 @@ export {
 export type { GenerateOptions } from "../generate/generate.ts";
 export type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
 export type { SamplingOptions } from "../generate/sampling.ts";
-export type { GeneratedToken } from "../generate/text.ts";
+export type { GeneratedToken } from "../generate/token.ts";
 export type { ParameterCount } from "../parameters.ts";
 export type { ForwardProfile, ProfileOptions } from "../profile.ts";
 export type { ModelParts, ModelSource } from "../source/open-model.ts";

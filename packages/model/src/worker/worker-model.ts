@@ -8,7 +8,7 @@ import type { ModelDescription } from "../describe.ts";
 import { WorkerError } from "../errors.ts";
 import type { GenerateOptions } from "../generate/generate.ts";
 import type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
-import type { GeneratedToken } from "../generate/text.ts";
+import type { GeneratedToken } from "../generate/token.ts";
 import type { LoadOptions } from "../load-model.ts";
 import type { ParameterCount } from "../parameters.ts";
 import type { ForwardProfile, ProfileOptions } from "../profile.ts";
