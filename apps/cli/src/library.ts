@@ -57,7 +57,7 @@ export interface Model {
   readonly parameters: ParameterCount;
   generate(
     prompt: string | ArrayLike<number>,
-    options: TextOptions,
+    options?: TextOptions,
   ): AsyncGenerator<
     { readonly id: number; readonly text: string },
     { readonly finishReason: "stop" | "length" },

@@ -4,7 +4,7 @@ import { createFileSink } from "@blackmamba/checkpoint/node";
 import { ChatError } from "../errors.ts";
 import { formatTable } from "../output/table.ts";
 import { formatRate } from "../output/text-times.ts";
-import { formatBytes, formatCount } from "../output/units.ts";
+import { formatBytes, formatCount, formatNumberOf } from "../output/units.ts";
 import { orNearest } from "./nearest.ts";
 import type { Answer, ChatSession } from "./session.ts";
 import { changeSetting, listSettings } from "./settings.ts";
@@ -146,8 +146,8 @@ export const CHAT_COMMANDS: readonly ChatCommand[] = [
     run: ({ session, about, lastAnswer, out }) => {
       const rows: [string, string][] = [
         ...about.map(([name, value]): [string, string] => [name, value]),
-        ["text", `${formatCount(session.tokens)} tokens, ${session.turns.length} turns`],
-        ["undo", `${session.undoSteps} steps`],
+        ["text", `${formatNumberOf(session.tokens, "token")}, ${formatNumberOf(session.turns.length, "turn")}`],
+        ["undo", formatNumberOf(session.undoSteps, "step")],
         ["texts kept", session.branches.map(({ name }) => name).join(", ")],
         ["state", `${formatBytes(session.stateByteLength)} each, after any number of tokens`],
       ];
@@ -207,21 +207,21 @@ export async function loadChat(session: ChatSession, path: string): Promise<void
 /** How an answer went, for a table. */
 function answerFigures({ tokens, readTokens, tokensPerSecond }: Answer): string {
   const rate = tokensPerSecond === undefined ? "" : `, ${formatRate(tokensPerSecond)}`;
-  return `${formatCount(readTokens)} tokens read, ${formatCount(tokens)} written${rate}`;
+  return `${formatNumberOf(readTokens, "token")} read, ${formatCount(tokens)} written${rate}`;
 }
 
 function branchTable({ branches }: ChatSession): string {
   const rows = branches.map(({ name, isCurrent, tokens, text }) => [
     isCurrent ? "*" : "",
     name,
-    `${formatCount(tokens)} tokens`,
+    formatNumberOf(tokens, "token"),
     endOf(text),
   ]);
   return formatTable(rows, ["left", "left", "right", "left"]);
 }
 
 function placeOf({ tokens, text }: ChatSession): string {
-  return `${formatCount(tokens)} tokens${text === "" ? "" : `: ${endOf(text)}`}`;
+  return `${formatNumberOf(tokens, "token")}${text === "" ? "" : `: ${endOf(text)}`}`;
 }
 
 /** The last words of a text, in one line. */

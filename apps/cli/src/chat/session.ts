@@ -41,6 +41,8 @@ export interface Answer extends TextTimes {
 /** A place in a text. */
 interface Place extends Said {
   readonly state: State;
+  /** Ids that the state has consumed. A copy does not know that itself before it is made. */
+  readonly consumed: number;
   /** Ids of the text that the state has yet to consume: they go before the next prompt. */
   readonly pending: readonly number[];
 }
@@ -202,7 +204,8 @@ export class ChatSession {
    */
   async load(bytes: Uint8Array): Promise<void> {
     const { text, turns, state } = decodeChat(bytes);
-    await this.#goTo({ state: await this.#model.loadState(state), pending: [], text, turns });
+    const loaded = await this.#model.loadState(state);
+    await this.#goTo({ state: loaded, consumed: loaded.position, pending: [], text, turns });
   }
 
   /** Frees all states. */
@@ -220,12 +223,12 @@ export class ChatSession {
   }
 
   #nothingSaid(): Place {
-    return { state: this.#model.createState(), pending: [], text: "", turns: [] };
+    return { state: this.#model.createState(), consumed: 0, pending: [], text: "", turns: [] };
   }
 
   /** A state of its own for a place, or for the beginning. */
   #stateAt(place: Place | undefined): State {
-    return place && place.state.position > 0 ? place.state.clone() : this.#model.createState();
+    return place && place.consumed > 0 ? place.state.clone() : this.#model.createState();
   }
 
   #encode(text: string, isStart: boolean): number[] {
@@ -305,26 +308,24 @@ export class ChatSession {
   }
 
   /**
-   * The state and the pending ids of exactly what was read and shown. A generation's state may lack the last tokens, or hold more
-   * than was shown; after an interruption it may be anywhere.
+   * The state and the pending ids of exactly what was read and shown. A generation's state has read what was told, which is more than
+   * was shown where a stop text cut off a token; of a prompt that was interrupted it has read nothing.
    */
   async #reached(
     from: Place | undefined,
     state: State,
     ids: readonly number[],
-    { tokens, stopReason }: Told,
-  ): Promise<Pick<Place, "state" | "pending">> {
-    const start = from?.state.position ?? 0;
+    { tokens }: Told,
+  ): Promise<Pick<Place, "state" | "consumed" | "pending">> {
+    const start = from?.consumed ?? 0;
     const shown = this.#model.tokenizer ? shownIds(tokens, this.#model.tokenizer) : [];
     const all = [...ids, ...shown];
     const firstChange = tokens.findIndex(({ id }, index) => shown[index] !== id);
     const exact = ids.length + (firstChange < 0 ? tokens.length : firstChange);
-    const consumed = state.position - start;
-    if (stopReason !== "interrupted" && consumed >= 0 && consumed <= exact) {
-      return { state, pending: all.slice(consumed) };
-    }
+    const consumed = state.position;
+    if (consumed >= start && consumed - start <= exact) return { state, consumed, pending: all.slice(consumed - start) };
     await state.dispose();
-    return { state: this.#stateAt(from), pending: all };
+    return { state: this.#stateAt(from), consumed: start, pending: all };
   }
 
   async #goTo(place: Place, input?: string): Promise<void> {
@@ -345,7 +346,7 @@ export class ChatSession {
       await state.dispose();
       throw error;
     }
-    this.#branch.here = { ...here, state, pending: [] };
+    this.#branch.here = { ...here, state, consumed: here.consumed + here.pending.length, pending: [] };
     await here.state.dispose();
   }
 }
@@ -357,6 +358,6 @@ interface Told {
   readonly stopReason: Answer["stopReason"];
 }
 
-function tokensOf({ state, pending }: Place): number {
-  return state.position + pending.length;
+function tokensOf({ consumed, pending }: Place): number {
+  return consumed + pending.length;
 }

@@ -157,8 +157,8 @@ describe("a script", () => {
     const chat = await script("A\n/retry\n/stats\n/help\n");
     await chat.ended;
     const { out } = outcome(chat);
-    expect(out).toMatch(/^model +fake\ntext +6 tokens, 1 turns\nundo +1 steps\ntexts kept +main\nstate +1\.0 kB each/m);
-    expect(out).toMatch(/^last answer +1 tokens read, 5 written/m);
+    expect(out).toMatch(/^model +fake\ntext +6 tokens, 1 turn\nundo +1 step\ntexts kept +main\nstate +1\.0 kB each/m);
+    expect(out).toMatch(/^last answer +1 token read, 5 written/m);
     for (const name of ["undo", "retry", "reset", "fork \\[name\\]", "switch <name>", "save <file>", "load <file>"]) {
       expect(out).toMatch(new RegExp(`^/${name} +\\w`, "m"));
     }

@@ -1,5 +1,5 @@
 /** How long a text took to come, token by token. */
-import { formatDuration } from "./units.ts";
+import { formatDuration, formatNumberOf } from "./units.ts";
 
 export interface TextTimes {
   readonly tokens: number;
@@ -37,7 +37,7 @@ export function startTextTimes(now: () => number = () => performance.now()): Tex
 
 /** `20 tokens in 1.23 s, the first after 120 ms, then 17.1 tok/s`. */
 export function formatTextTimes({ tokens, durationMs, firstTokenMs, tokensPerSecond }: TextTimes): string {
-  const count = `${tokens} ${tokens === 1 ? "token" : "tokens"} in ${formatDuration(durationMs)}`;
+  const count = `${formatNumberOf(tokens, "token")} in ${formatDuration(durationMs)}`;
   const first = firstTokenMs === undefined ? "" : `, the first after ${formatDuration(firstTokenMs)}`;
   const rate = tokensPerSecond === undefined ? "" : `, then ${formatRate(tokensPerSecond)}`;
   return `${count}${first}${rate}`;

@@ -28,6 +28,7 @@ export interface FakeChatModel extends Model {
 class FakeState implements State {
   ids: number[];
   isHeld = false;
+  isFresh = false;
   readonly byteLength = 1000;
   readonly #shared: { costs: number[]; live: Set<FakeState> };
 
@@ -42,19 +43,23 @@ class FakeState implements State {
   }
 
   get position(): number {
-    return this.ids.length;
+    return this.isFresh ? 0 : this.ids.length;
   }
 
   async advance(ids: ArrayLike<number>): Promise<void> {
     this.#assertFree();
     if (ids.length === 0) throw new Error("nothing to advance by");
+    this.isFresh = false;
     this.#shared.costs.push(ids.length);
     this.ids.push(...Array.from(ids));
   }
 
   clone(): FakeState {
     this.#assertFree();
-    return new FakeState(this.#shared, this.ids);
+    const copy = new FakeState(this.#shared, this.ids);
+    // As of the real one, it says where it is only once it was used.
+    copy.isFresh = true;
+    return copy;
   }
 
   async save(): Promise<Uint8Array> {
@@ -97,10 +102,11 @@ export function fakeChatModel({ lag = 0, onToken, endsAfter = Infinity }: FakeCh
         throw Object.assign(new Error("the saved state: of another model"), { code: "ERR_STATE_FILE" });
       return new FakeState(shared, [...bytes.subarray(1)]);
     },
-    async *generate(prompt, { state, signal, maxTokens = 200, stop = [], seed }) {
+    async *generate(prompt, { state, signal, maxTokens = 200, stop = [], seed } = {}) {
       const own = state as FakeState;
       seeds.push(seed);
       own.isHeld = true;
+      own.isFresh = false;
       const ids = [...own.ids, ...Array.from(prompt as ArrayLike<number>)];
       if (ids.length === 0) throw new Error("nothing to go on from");
       shared.costs.push(prompt.length);

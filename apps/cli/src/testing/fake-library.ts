@@ -64,7 +64,7 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     parameters: { total: 100, active: 60 },
     createState: () => fakeState(0),
     loadState: async () => fakeState(7),
-    async *generate(prompt, sampling) {
+    async *generate(prompt, sampling = {}) {
       await step("generate", prompt, sampling);
       for (let id = 0; id < (sampling.maxTokens ?? 0) && (pieces === undefined || id < pieces.length); id += 1) {
         if (id === 1 && errors.advance !== undefined) throw errors.advance;

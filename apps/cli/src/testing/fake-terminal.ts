@@ -1,6 +1,6 @@
 /** A terminal to type in and to look at: the real thing's emulation is `@xterm/headless`'. For tests only. */
 import { PassThrough, Writable } from "node:stream";
-import { setImmediate } from "node:timers/promises";
+import { setTimeout } from "node:timers/promises";
 // It is CommonJS whose names Node cannot see.
 import xterm from "@xterm/headless";
 import { StopError } from "../errors.ts";
@@ -12,8 +12,9 @@ export interface FakeTerminal {
   type(keys: string): void;
   /** What stands on the screen and above it, less white space at the end. */
   screen(): Promise<string>;
-  /** When the screen ends like this; rejects after ten seconds. */
+  /** When the screen ends like this, or has something that matches; rejects after a minute. */
   until(end: string): Promise<void>;
+  contains(pattern: RegExp): Promise<void>;
   /** Titles that were shown, in order. */
   readonly titles: string[];
   /** Whether keys come as they are pressed. */
@@ -74,6 +75,14 @@ export function fakeTerminal({ columns = 80, env = {} }: FakeTerminalOptions = {
     return text.trimEnd();
   }
 
+  async function waitFor(isThere: (text: string) => boolean, what: string): Promise<void> {
+    const start = performance.now();
+    while (!isThere(await screen())) {
+      if (performance.now() - start > 60_000) throw new Error(`there was never ${what}:\n${await screen()}`);
+      await setTimeout(2);
+    }
+  }
+
   return {
     io: { stdin, stdout, stderr: output(), env: { TERM: "xterm-256color", ...env }, signal: stop.signal },
     type(keys) {
@@ -81,13 +90,8 @@ export function fakeTerminal({ columns = 80, env = {} }: FakeTerminalOptions = {
       else stdin.write(keys);
     },
     screen,
-    async until(end) {
-      const start = performance.now();
-      while (!(await screen()).endsWith(end)) {
-        if (performance.now() - start > 10_000) throw new Error(`never ended with ${end}:\n${await screen()}`);
-        await setImmediate();
-      }
-    },
+    until: (end) => waitFor((text) => text.endsWith(end), end),
+    contains: (pattern) => waitFor((text) => pattern.test(text), String(pattern)),
     titles,
     isRaw: () => isRaw,
     async marksPastes() {
