@@ -7,7 +7,7 @@ import type { ModelConfig } from "./config/config.ts";
 import type { DeviceModel } from "./device/device-model.ts";
 import type { RenewableModel } from "./device/renewable-model.ts";
 import { checkIds } from "./forward/check-ids.ts";
-import type { Visitor } from "./forward/engine.ts";
+import type { Engine, Visitor } from "./forward/engine.ts";
 import type { Sequence } from "./forward/sequence.ts";
 import { Batcher, type BatcherOptions, type PreparedText } from "./generate/batcher.ts";
 import { echoTokens } from "./generate/echo.ts";
@@ -27,7 +27,7 @@ import { ModelState } from "./model-state.ts";
 import type { ParameterCount } from "./parameters.ts";
 import { PrefixCache, type PrefixCacheOptions } from "./prefix-cache.ts";
 import { type ForwardProfile, type ProfileOptions, profileForward } from "./profile.ts";
-import { type Scores, scoreIds } from "./score.ts";
+import { type ScoreOptions, type Scores, scoreIds } from "./score.ts";
 import type { ModelSource } from "./source/open-model.ts";
 import { type Trace, type TraceOptions, traceForward } from "./trace.ts";
 
@@ -133,6 +133,26 @@ export class BlackMamba {
       await engine.visit(sequence, ids, { logits: append }, signal);
       return result;
     }, signal);
+  }
+
+  /**
+   * How likely each token of a text is after those before it: computed chunk by chunk, in memory that does not grow with the vocabulary
+   * times the text.
+   *
+   * @param ids - at least one id
+   * @returns for each id, at its own index, the natural logarithm of its probability, in float64 from the model's float32 logits, and
+   *   whether it is the likeliest. The first has none (NaN): with a state, `logprobOf` finds it in what `state.advance` returned last
+   * @throws PromptError for no ids, or one that is not in the vocabulary; NumericError where the model computes NaN
+   */
+  async score(ids: ArrayLike<number>, options: ScoreOptions = {}): Promise<Scores> {
+    this.#renewable.assertUsable();
+    const { vocab } = this.config;
+    checkIds(ids, vocab);
+    const { state, signal } = options;
+    const take = (engine: Engine, sequence: Sequence) =>
+      scoreIds((part, visitor) => engine.visit(sequence, part, visitor, signal), ids, vocab, options);
+    if (state) return ModelState.consume(this.#renewable, state, "score", ids, take, signal);
+    return this.#withSequence(({ engine }, sequence) => take(engine, sequence), signal);
   }
 
   /**

@@ -48,10 +48,12 @@ export type { LogitContext, LogitOptions, LogitProcessor } from "./generate/proc
 export type { SamplingOptions } from "./generate/sampling.ts";
 export type { FinishReason, GeneratedToken, GenerateResult } from "./generate/token.ts";
 export type { CreateOptions, LoadOptions } from "./load-model.ts";
+export { logprobOf, type TokenLogprob, topLogprobs } from "./logprobs.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";
 export type { ParameterCount } from "./parameters.ts";
 export type { PrefixCache, PrefixCacheOptions } from "./prefix-cache.ts";
 export type { ForwardProfile, ProfileOptions } from "./profile.ts";
+export type { ScoreOptions, ScoreProgress, Scores } from "./score.ts";
 export { type FetchOptions, openModelFolder } from "./source/locate.ts";
 export type { ModelParts, ModelSource } from "./source/open-model.ts";
 export type { LayerTrace, RouteTrace, Trace, TraceOptions } from "./trace.ts";

@@ -6,6 +6,7 @@ import { DisposedError } from "@blackmamba/tensor";
 import type { DeviceModel } from "./device/device-model.ts";
 import { isLoss, type RenewableModel } from "./device/renewable-model.ts";
 import { PromptError, StateError } from "./errors.ts";
+import type { Engine } from "./forward/engine.ts";
 import type { Sequence } from "./forward/sequence.ts";
 import { decodeState, encodeState } from "./state-file.ts";
 import { TokenIds } from "./token-ids.ts";
@@ -15,6 +16,9 @@ export interface AdvanceOptions {
   /** Ends it between two chunks, on the CPU also within one; a state left in the middle cannot be used further. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Consumes ids of a sequence. */
+type TakeIds<T> = (engine: Engine, sequence: Sequence) => Promise<T>;
 
 /** Where a state is. */
 interface Place {
@@ -83,10 +87,29 @@ export class ModelState {
    * @throws PromptError for no ids, or ids out of range; StateError for a state that cannot go on
    */
   advance(ids: ArrayLike<number>, { signal }: AdvanceOptions = {}): Promise<Float32Array> {
-    return this.#useAlone((model, sequence) => {
-      const step = () => model.engine.advance(sequence, ids, signal);
-      return ModelState.#keep(model, [{ state: this, sequence, ids }], step);
-    }, signal);
+    const step: TakeIds<Float32Array> = (engine, sequence) => engine.advance(sequence, ids, signal);
+    return ModelState.consume(this.#renewable, this, "advance", ids, step, signal);
+  }
+
+  /**
+   * Has a state consume ids, in whichever steps `take` makes of them.
+   *
+   * @internal
+   */
+  static consume<T>(
+    renewable: RenewableModel,
+    state: ModelState,
+    call: string,
+    ids: ArrayLike<number>,
+    take: TakeIds<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return ModelState.#inTurn([state], async () => {
+      ModelState.#requireOwn(renewable, [state], call);
+      const run = (model: DeviceModel, sequence: Sequence) =>
+        ModelState.#keep(model, [{ state, sequence, ids }], () => take(model.engine, sequence));
+      return state.#use(run, signal);
+    });
   }
 
   /**
@@ -183,7 +206,7 @@ export class ModelState {
         return state.position;
       },
       copyTo: async (model, sequence, signal) => {
-        const own = await state.#sequenceOn(model, signal);
+        const own = state.#sequenceOn(model) ?? (await state.#moveTo(model, signal));
         await model.engine.copySequence(own, sequence);
       },
       replace: async (ids, model, sequence) => {
@@ -248,7 +271,7 @@ export class ModelState {
       ModelState.#requireOwn(renewable, states, "advanceAll");
       return renewable.use(async (model) => {
         const sequences: Sequence[] = [];
-        for (const state of states) sequences.push(await state.#sequenceOn(model, signal));
+        for (const state of states) sequences.push(state.#sequenceOn(model) ?? (await state.#moveTo(model, signal)));
         const steps = states.map((state, i) => ({
           state,
           sequence: sequences[i] as Sequence,
@@ -268,13 +291,22 @@ export class ModelState {
 
   /** In its turn: does something with its sequence on the model there is, or on the next. */
   #use<T>(run: (model: DeviceModel, sequence: Sequence) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.#renewable.use(async (model) => run(model, await this.#sequenceOn(model, signal)), signal);
+    return this.#renewable.use(async (model) => {
+      const sequence = this.#sequenceOn(model);
+      // At once where it is there: calls reach the engine in the order in which they are made.
+      return sequence ? run(model, sequence) : this.#moveTo(model, signal).then((moved) => run(model, moved));
+    }, signal);
   }
 
-  /** Its sequence on a model; computed again, or loaded, where it is not there. */
-  async #sequenceOn(model: DeviceModel, signal: AbortSignal | undefined): Promise<Sequence> {
+  /** Its sequence on a model, unless it has to be loaded or computed again for that. */
+  #sequenceOn(model: DeviceModel): Sequence | undefined {
     this.#assertUsable();
-    if (this.#place?.model === model) return this.#place.sequence;
+    if (!this.#place && this.position === 0) this.#place = { model, sequence: model.engine.createSequence() };
+    return this.#place?.model === model ? this.#place.sequence : undefined;
+  }
+
+  /** Loads it, or computes it again, on another model. */
+  async #moveTo(model: DeviceModel, signal: AbortSignal | undefined): Promise<Sequence> {
     if (this.#flaw !== undefined) {
       throw new StateError(
         `this state was on a device that was lost, and cannot be computed again, as ${this.#flaw}; start a new one`,

@@ -57,7 +57,8 @@ export function limitsOf(
   }
   if (!Array.isArray(stopIds)) throw new OptionError("stopIds", "an array of ids", stopIds);
   for (const id of stopIds) {
-    if (!isCount(id) || id >= vocab) throw new OptionError("stopIds", `ids from 0 to ${vocab - 1}`, id);
+    const expected = vocab === Number.POSITIVE_INFINITY ? "a whole number of at least 0" : `ids from 0 to ${vocab - 1}`;
+    if (!isCount(id) || id >= vocab) throw new OptionError("stopIds", expected, id);
   }
   const end = tokenizer?.endTokenId;
   return {

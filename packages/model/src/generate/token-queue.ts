@@ -27,12 +27,12 @@ export class TokenQueue<T extends GeneratedToken = GeneratedToken> implements Te
   /** What comes, until the end; throws what has failed at once. */
   async *read(): AsyncGenerator<T, GenerateResult, undefined> {
     for (;;) {
-      if (this.#failure) throw this.#failure.error;
+      this.#throwFailure();
       const tokens = this.#tokens;
       this.#tokens = [];
       for (const token of tokens) {
         yield token;
-        if (this.#failure) throw this.#failure.error;
+        this.#throwFailure();
       }
       if (this.#tokens.length > 0) continue;
       if (this.#result) return this.#result;
@@ -41,5 +41,9 @@ export class TokenQueue<T extends GeneratedToken = GeneratedToken> implements Te
         if (this.#tokens.length > 0 || this.#result || this.#failure) resolve();
       });
     }
+  }
+
+  #throwFailure(): void {
+    if (this.#failure) throw this.#failure.error;
   }
 }
