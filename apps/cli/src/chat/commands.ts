@@ -9,6 +9,9 @@ import { orNearest } from "./nearest.ts";
 import type { Answer, ChatSession } from "./session.ts";
 import { changeSetting, listSettings } from "./settings.ts";
 
+/** Characters of the end of a text that say where it is. */
+const END_LENGTH = 50;
+
 /** What a command may do. */
 export interface CommandContext {
   readonly session: ChatSession;
@@ -63,13 +66,13 @@ export const CHAT_COMMANDS: readonly ChatCommand[] = [
     name: "fork",
     argument: "[name]",
     help: "keep a copy of this place under a name, or list what is kept",
-    run: ({ session, out, note }, name) => {
+    run: async ({ session, out, note }, name) => {
       if (name === "") {
         out(branchTable(session));
         return undefined;
       }
       if (/\s/.test(name)) throw new ChatError(`fork: expected a name of one word, found ${JSON.stringify(name)}`);
-      session.fork(name);
+      await session.fork(name);
       note(`${name} is kept here, at ${placeOf(session)}; /switch ${name} goes there`);
       return undefined;
     },
@@ -228,5 +231,10 @@ function placeOf({ tokens, text }: ChatSession): string {
 function endOf(text: string): string {
   const line = text.trimEnd().replaceAll(/\s+/g, " ");
   const characters = [...line];
-  return characters.length > 50 ? `…${characters.slice(-50).join("")}` : line;
+  if (characters.length <= END_LENGTH) return line;
+  // From a word's beginning on, where that is not far.
+  return `…${characters
+    .slice(-END_LENGTH)
+    .join("")
+    .replace(/^\S{0,15} /, "")}`;
 }

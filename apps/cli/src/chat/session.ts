@@ -173,12 +173,15 @@ export class ChatSession {
   }
 
   /** Keeps a copy of this place under a name; the session stays where it is. */
-  fork(name: string): void {
+  async fork(name: string): Promise<void> {
     if (this.#branches.has(name)) {
       throw new ChatError(`fork ${name}: expected a name that is free, found a text of this name; choose another`);
     }
     const { here } = this.#branch;
-    this.#branches.set(name, { here: { ...here, state: this.#stateAt(here) }, undo: [] });
+    const state = this.#stateAt(here);
+    // Then the copy is there, and what it is of may be disposed.
+    if (here.consumed > 0) await state.logits();
+    this.#branches.set(name, { here: { ...here, state }, undo: [] });
   }
 
   /** Goes to the text of this name. The one before keeps its own. */
@@ -323,7 +326,8 @@ export class ChatSession {
     const firstChange = tokens.findIndex(({ id }, index) => shown[index] !== id);
     const exact = ids.length + (firstChange < 0 ? tokens.length : firstChange);
     const consumed = state.position;
-    if (consumed >= start && consumed - start <= exact) return { state, consumed, pending: all.slice(consumed - start) };
+    if (consumed >= start && consumed - start <= exact)
+      return { state, consumed, pending: all.slice(consumed - start) };
     await state.dispose();
     return { state: this.#stateAt(from), consumed: start, pending: all };
   }

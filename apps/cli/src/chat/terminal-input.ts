@@ -14,7 +14,13 @@ const BRACKETED_PASTE = { on: "\x1b[?2004h", off: "\x1b[?2004l" };
 /** How a line of pasted text begins that others follow. */
 const PASTED_PROMPT = "… ";
 
-export function createTerminalInput({ stdin, stdout, signal }: Pick<Io, "stdin" | "stdout" | "signal">): ChatInput {
+export function createTerminalInput({
+  stdin,
+  stdout,
+  env,
+  signal,
+}: Pick<Io, "stdin" | "stdout" | "env" | "signal">): ChatInput {
+  const marksPastes = env["TERM"] !== "dumb";
   const screen = new Screen(stdout);
   const lines = createInterface({
     input: stdin,
@@ -73,14 +79,14 @@ export function createTerminalInput({ stdin, stdout, signal }: Pick<Io, "stdin" 
     deliver({ kind: "end" });
   });
   stdin.on("keypress", onKeypress);
-  stdout.write(BRACKETED_PASTE.on);
+  if (marksPastes) stdout.write(BRACKETED_PASTE.on);
 
   function close(): void {
     if (isClosed) return;
     isClosed = true;
     stdin.off("keypress", onKeypress);
     screen.release();
-    stdout.write(BRACKETED_PASTE.off);
+    if (marksPastes) stdout.write(BRACKETED_PASTE.off);
     lines.close();
   }
 

@@ -383,6 +383,7 @@ describe("a terminal", () => {
     chat.terminal.type("A\r");
     await chat.terminal.until("empty line\n>");
     expect(chat.terminal.titles).toEqual([]);
+    expect(await chat.terminal.marksPastes()).toBe(false);
     chat.terminal.type("\x04");
     await chat.ended;
   });

@@ -2,6 +2,7 @@
 import { reportError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { formatRate, formatTextTimes } from "../output/text-times.ts";
+import { formatCount, formatNumberOf } from "../output/units.ts";
 import type { ChatInput } from "./chat-input.ts";
 import { type CommandContext, runCommand } from "./commands.ts";
 import { MessageLines } from "./message-lines.ts";
@@ -34,7 +35,7 @@ export async function runChat(session: ChatSession, { io, input, about }: ChatSu
   /** Shows an answer as it comes. Whatever was written ends with a line end. */
   async function show(make: (options: AnswerOptions) => Promise<Answer | undefined>): Promise<boolean> {
     let end = "\n";
-    const start = performance.now();
+    let firstAt: number | undefined;
     const answer = await input
       .interruptible((stop) => {
         const onText = (text: string, tokens: number): void => {
@@ -42,7 +43,9 @@ export async function runChat(session: ChatSession, { io, input, about }: ChatSu
             stdout.write(text);
             end = text;
           }
-          title.show(`${formatRate((tokens * 1000) / (performance.now() - start))}, ${tokens} tokens`);
+          // The first waits for what was typed to be read.
+          if (firstAt === undefined) firstAt = performance.now();
+          else title.show(rateLine(tokens, performance.now() - firstAt));
         };
         return make({ signal: stop, onText });
       })
@@ -110,8 +113,13 @@ export async function runChat(session: ChatSession, { io, input, about }: ChatSu
   }
 }
 
+/** `100.0 tok/s, 12 tokens`. */
+function rateLine(tokens: number, sinceFirstMs: number): string {
+  return `${formatRate(((tokens - 1) * 1000) / Math.max(sinceFirstMs, 1))}, ${formatNumberOf(tokens, "token")}`;
+}
+
 function summarise(answer: Answer, { tokens }: ChatSession): string {
   const ends = { end: "", length: "; more with an empty line", interrupted: "; stopped" };
   const anew = answer.isReadAnew ? "; all was read anew, as the template writes earlier turns differently now" : "";
-  return `${formatTextTimes(answer)}; ${tokens} in all${ends[answer.stopReason]}${anew}`;
+  return `${formatTextTimes(answer)}; ${formatCount(tokens)} in all${ends[answer.stopReason]}${anew}`;
 }

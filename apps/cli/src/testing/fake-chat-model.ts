@@ -25,54 +25,79 @@ export interface FakeChatModel extends Model {
   continuation(text: string, tokens: number): string;
 }
 
-class FakeState implements State {
-  ids: number[];
-  isHeld = false;
-  isFresh = false;
-  readonly byteLength = 1000;
-  readonly #shared: { costs: number[]; live: Set<FakeState> };
+interface Shared {
+  readonly costs: number[];
+  readonly live: Set<FakeState>;
+}
 
-  constructor(shared: FakeState["shared"], ids: readonly number[] = []) {
+class FakeState implements State {
+  readonly byteLength = 1000;
+  readonly #shared: Shared;
+  /** What it is a copy of, until it is used: as the real one, it is made only then, and does not know before where it is. */
+  #source: FakeState | undefined;
+  #ids: number[];
+  #isHeld = false;
+
+  constructor(shared: Shared, ids: readonly number[] = [], source?: FakeState) {
     this.#shared = shared;
-    this.ids = [...ids];
+    this.#ids = [...ids];
+    this.#source = source;
     shared.live.add(this);
   }
 
-  get shared(): { costs: number[]; live: Set<FakeState> } {
-    return this.#shared;
-  }
-
   get position(): number {
-    return this.isFresh ? 0 : this.ids.length;
+    return this.#ids.length;
   }
 
   async advance(ids: ArrayLike<number>): Promise<void> {
-    this.#assertFree();
+    this.#use();
     if (ids.length === 0) throw new Error("nothing to advance by");
-    this.isFresh = false;
     this.#shared.costs.push(ids.length);
-    this.ids.push(...Array.from(ids));
+    this.#ids.push(...Array.from(ids));
+  }
+
+  async logits(): Promise<void> {
+    this.#use();
+    if (this.#ids.length === 0) throw new Error("nothing was read");
   }
 
   clone(): FakeState {
-    this.#assertFree();
-    const copy = new FakeState(this.#shared, this.ids);
-    // As of the real one, it says where it is only once it was used.
-    copy.isFresh = true;
-    return copy;
+    this.#assertUsable();
+    return new FakeState(this.#shared, [], this);
   }
 
   async save(): Promise<Uint8Array> {
-    this.#assertFree();
-    return Uint8Array.from([0xfa, ...this.ids]);
+    this.#use();
+    return Uint8Array.from([0xfa, ...this.#ids]);
   }
 
   async dispose(): Promise<void> {
     this.#shared.live.delete(this);
   }
 
-  #assertFree(): void {
-    if (this.isHeld) throw new Error("a state was used while a text was made from it");
+  /** Nobody else can use it until it is released. */
+  hold(): number[] {
+    this.#use();
+    this.#isHeld = true;
+    return [...this.#ids];
+  }
+
+  /** @param ids - all that it has read by now */
+  release(ids: readonly number[]): void {
+    this.#isHeld = false;
+    this.#ids = [...ids];
+  }
+
+  #use(): void {
+    this.#assertUsable();
+    if (!this.#source) return;
+    this.#source.#use();
+    this.#ids = [...this.#source.#ids];
+    this.#source = undefined;
+  }
+
+  #assertUsable(): void {
+    if (this.#isHeld) throw new Error("a state was used while a text was made from it");
     if (!this.#shared.live.has(this)) throw new Error("a state was used after it was disposed");
   }
 }
@@ -80,7 +105,7 @@ class FakeState implements State {
 const decoder = new TextDecoder();
 
 export function fakeChatModel({ lag = 0, onToken, endsAfter = Infinity }: FakeChatModelOptions = {}): FakeChatModel {
-  const shared = { costs: [] as number[], live: new Set<FakeState>() };
+  const shared: Shared = { costs: [], live: new Set() };
   const seeds: (number | undefined)[] = [];
   const tokenizer = createByteTokenizer();
 
@@ -105,9 +130,8 @@ export function fakeChatModel({ lag = 0, onToken, endsAfter = Infinity }: FakeCh
     async *generate(prompt, { state, signal, maxTokens = 200, stop = [], seed } = {}) {
       const own = state as FakeState;
       seeds.push(seed);
-      own.isHeld = true;
-      own.isFresh = false;
-      const ids = [...own.ids, ...Array.from(prompt as ArrayLike<number>)];
+      const before = own.hold();
+      const ids = [...before, ...Array.from(prompt as ArrayLike<number>)];
       if (ids.length === 0) throw new Error("nothing to go on from");
       shared.costs.push(prompt.length);
       let text = "";
@@ -126,8 +150,7 @@ export function fakeChatModel({ lag = 0, onToken, endsAfter = Infinity }: FakeCh
         }
         return { finishReason: told < maxTokens ? "stop" : "length" };
       } finally {
-        own.ids = ids.slice(0, Math.max(own.ids.length, ids.length - lag));
-        own.isHeld = false;
+        own.release(ids.slice(0, Math.max(before.length, ids.length - lag)));
       }
     },
     dispose: async () => {},

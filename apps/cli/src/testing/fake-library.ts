@@ -128,6 +128,7 @@ function fakeState(position: number): State {
     position,
     byteLength: 1000,
     advance: async () => undefined,
+    logits: async () => undefined,
     clone: () => fakeState(position),
     save: async () => new Uint8Array(4),
     dispose: async () => {},
