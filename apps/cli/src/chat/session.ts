@@ -9,6 +9,7 @@ import { setImmediate } from "node:timers/promises";
 import { ChatError } from "../errors.ts";
 import type { Model, State, TextOptions } from "../library.ts";
 import { startTextTimes, type TextTimes } from "../output/text-times.ts";
+import type { TextSampling } from "../text-sampling.ts";
 import { decodeChat, encodeChat } from "./chat-file.ts";
 import { orNearest } from "./nearest.ts";
 import { type ShownToken, shownIds } from "./shown-ids.ts";
@@ -16,12 +17,6 @@ import type { ChatTurn, Said, TurnFormat } from "./turn-format.ts";
 
 /** What a session needs of a model. */
 export type ChatModel = Pick<Model, "tokenizer" | "generate" | "createState" | "loadState">;
-
-/** How answers are made. */
-export type ChatSampling = Omit<TextOptions, "state" | "signal" | "stop" | "maxTokens"> & {
-  readonly maxTokens: number;
-  readonly stop?: readonly string[] | undefined;
-};
 
 export interface AnswerOptions {
   readonly signal: AbortSignal;
@@ -82,11 +77,11 @@ export class ChatSession {
   /** Answers that were begun: each has a seed of its own. */
   #answers = 0;
   /** May be changed between answers. */
-  sampling: ChatSampling;
+  sampling: TextSampling;
 
   constructor(
     model: ChatModel,
-    { format, sampling }: { readonly format: TurnFormat; readonly sampling: ChatSampling },
+    { format, sampling }: { readonly format: TurnFormat; readonly sampling: TextSampling },
   ) {
     this.#model = model;
     this.#format = format;

@@ -10,11 +10,11 @@ import {
   parseTopK,
   parseTopP,
 } from "../options.ts";
+import type { TextSampling } from "../text-sampling.ts";
 import { orNearest } from "./nearest.ts";
-import type { ChatSampling } from "./session.ts";
 
 /** Of each setting: what a text says that was given for it. */
-const SETTINGS: Readonly<Record<string, (text: string) => Partial<ChatSampling>>> = {
+const SETTINGS: Readonly<Record<string, (text: string) => Partial<TextSampling>>> = {
   temperature: (text) => ({ temperature: parseTemperature(text) }),
   "top-k": (text) => ({ topK: parseTopK(text) }),
   "top-p": (text) => ({ topP: parseTopP(text) }),
@@ -36,7 +36,7 @@ const NEVER_OFF = new Set(["max-tokens"]);
  * @param text - its new value, or `off` for none
  * @throws ChatError for a setting that there is not, or a value that it cannot have
  */
-export function changeSetting(sampling: ChatSampling, name: string, text: string): ChatSampling {
+export function changeSetting(sampling: TextSampling, name: string, text: string): TextSampling {
   const parse = Object.hasOwn(SETTINGS, name) ? SETTINGS[name] : undefined;
   if (!parse) {
     throw new ChatError(`set ${name}: expected one of ${SETTING_NAMES.join(", ")}${orNearest(name, SETTING_NAMES)}`);
@@ -52,7 +52,7 @@ export function changeSetting(sampling: ChatSampling, name: string, text: string
 }
 
 /** Names and values, as `/set` takes them. */
-export function listSettings(sampling: ChatSampling): [name: string, value: string][] {
+export function listSettings(sampling: TextSampling): [name: string, value: string][] {
   return SETTING_NAMES.map((name) => {
     const value: unknown = sampling[keyOf(name)];
     const isText = Array.isArray(value);
@@ -64,8 +64,8 @@ export function listSettings(sampling: ChatSampling): [name: string, value: stri
 }
 
 /** `top-k` → `topK`. */
-function keyOf(name: string): keyof ChatSampling {
-  return name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()) as keyof ChatSampling;
+function keyOf(name: string): keyof TextSampling {
+  return name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase()) as keyof TextSampling;
 }
 
 /** A text in double quotes is read as JSON has it: `"\n"` is a line end. */

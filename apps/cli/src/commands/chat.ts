@@ -13,18 +13,10 @@ import { ChatError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { Library } from "../library.ts";
 import { formatCount } from "../output/units.ts";
+import { type TextSampling, textSampling } from "../text-sampling.ts";
 import { type LoadForTextOptions, loadForText } from "./load-for-text.ts";
 
-export interface ChatOptions extends LoadForTextOptions {
-  readonly model?: string | undefined;
-  readonly maxTokens: number;
-  readonly temperature: number;
-  readonly topK?: number | undefined;
-  readonly topP: number;
-  readonly minP?: number | undefined;
-  readonly repetitionPenalty?: number | undefined;
-  readonly stop?: readonly string[] | undefined;
-  readonly seed?: number | undefined;
+export interface ChatOptions extends LoadForTextOptions, TextSampling {
   /** Texts, or `@` and the file that they are in. */
   readonly prompt?: string | undefined;
   readonly template?: string | undefined;
@@ -37,11 +29,8 @@ export interface ChatOptions extends LoadForTextOptions {
 
 export async function chat(options: ChatOptions, io: Io, library: Library): Promise<void> {
   const format = await formatOf(options);
-  const folder = options.model ?? (await library.defaultModelFolder());
-  const { model, device } = await loadForText(folder, options, io, library);
-  const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, stop, seed } = options;
-  const sampling = { maxTokens, temperature, topK, topP, minP, repetitionPenalty, stop, seed };
-  const session = new ChatSession(model, { format, sampling });
+  const { model, device, folder } = await loadForText(options, io, library);
+  const session = new ChatSession(model, { format, sampling: textSampling(options) });
   if (options.load !== undefined) await loadChat(session, options.load);
 
   const isInteractive = io.stdin.isTTY === true && io.stdout.isTTY === true;

@@ -2,24 +2,15 @@
  * `blackmamba generate`: text from a model. The text goes to stdout as it comes, what is said about it to stderr.
  */
 import { setImmediate } from "node:timers/promises";
-import type { GenerateOptions as GenerationOptions } from "@blackmamba/model";
 import { StopError } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
 import type { Library, Model } from "../library.ts";
 import { formatTextTimes, startTextTimes, type TextTimes } from "../output/text-times.ts";
 import { readPrompt } from "../prompt.ts";
+import { type TextSampling, textSampling } from "../text-sampling.ts";
 import { type LoadForTextOptions, loadForText } from "./load-for-text.ts";
 
-export interface GenerateOptions extends LoadForTextOptions {
-  readonly model?: string | undefined;
-  readonly maxTokens: number;
-  readonly temperature?: number | undefined;
-  readonly topK?: number | undefined;
-  readonly topP?: number | undefined;
-  readonly minP?: number | undefined;
-  readonly repetitionPenalty?: number | undefined;
-  readonly stop?: readonly string[] | undefined;
-  readonly seed?: number | undefined;
+export interface GenerateOptions extends LoadForTextOptions, TextSampling {
   readonly json?: boolean | undefined;
 }
 
@@ -51,8 +42,7 @@ export async function generate(
   library: Library,
 ): Promise<void> {
   const prompt = await readPrompt(promptArgument, io);
-  const folder = options.model ?? (await library.defaultModelFolder());
-  const { model, device, reason } = await loadForText(folder, options, io, library);
+  const { model, folder, device, reason } = await loadForText(options, io, library);
 
   const run = await continueText(model, prompt, options, io);
   if (options.json === true) {
@@ -81,18 +71,6 @@ type Run = TextTimes & Pick<GenerateResult, "text" | "ids" | "stopReason">;
  * a failure before it leaves nothing behind; whatever was written ends with a line end.
  */
 async function continueText(model: Model, prompt: string, options: GenerateOptions, io: Io): Promise<Run> {
-  const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, seed, stop } = options;
-  const sampling: GenerationOptions = {
-    maxTokens,
-    temperature,
-    topK,
-    topP,
-    minP,
-    repetitionPenalty,
-    seed,
-    stop,
-    signal: io.signal,
-  };
   let shown = "";
   const show = (text: string): void => {
     if (options.json === true || text === "") return;
@@ -105,7 +83,7 @@ async function continueText(model: Model, prompt: string, options: GenerateOptio
   let stopReason: StopReason;
   const meter = startTextTimes();
   try {
-    const pieces = model.generate(prompt, sampling)[Symbol.asyncIterator]();
+    const pieces = model.generate(prompt, { ...textSampling(options), signal: io.signal })[Symbol.asyncIterator]();
     for (;;) {
       const piece = await abortable(pieces.next(), io.signal);
       if (ids.length === 0) show(prompt);
@@ -117,7 +95,7 @@ async function continueText(model: Model, prompt: string, options: GenerateOptio
       // A device that computes on this thread would otherwise keep Ctrl-C and a closed pipe from being noticed.
       await abortable(setImmediate(), io.signal);
     }
-    stopReason = ids.length < maxTokens ? "end" : "length";
+    stopReason = ids.length < options.maxTokens ? "end" : "length";
   } catch (error) {
     if (!isInterruption(io.signal)) throw error;
     stopReason = "interrupted";

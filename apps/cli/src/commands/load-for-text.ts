@@ -8,24 +8,24 @@ import { createProgressBar } from "../output/progress-bar.ts";
 import { formatBytes, formatDuration } from "../output/units.ts";
 
 export interface LoadForTextOptions {
+  /** Where it is; by default the storyteller that comes along. */
+  readonly model?: string | undefined;
   readonly device: DeviceChoice;
   readonly quantize: Quantize;
 }
 
 export interface LoadedForText {
   readonly model: Model;
+  /** What was loaded: a folder, an address or a name. */
+  readonly folder: string;
   readonly device: Device;
   /** Which device was taken, and why. */
   readonly reason: string;
 }
 
 /** @throws MissingTokenizerError before anything is loaded */
-export async function loadForText(
-  folder: string,
-  options: LoadForTextOptions,
-  io: Io,
-  library: Library,
-): Promise<LoadedForText> {
+export async function loadForText(options: LoadForTextOptions, io: Io, library: Library): Promise<LoadedForText> {
+  const folder = options.model ?? (await library.defaultModelFolder());
   if (await library.lacksTokenizer(folder)) throw new MissingTokenizerError(folder);
   const { device, reason } = await abortable(library.selectDevice(options.device), io.signal);
   io.stderr.write(`device ${oneLine(reason)}\n`);
@@ -45,7 +45,7 @@ export async function loadForText(
     const model = await abortable(loading, io.signal);
     bar.stop();
     io.stderr.write(`loaded ${formatBytes(byteLength)} in ${formatDuration(performance.now() - start)}\n`);
-    return { model, device, reason };
+    return { model, folder, device, reason };
   } finally {
     bar.stop();
   }
