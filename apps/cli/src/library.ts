@@ -3,6 +3,7 @@
  * in `real-library.ts`.
  */
 
+import type { EvalModel, EvalTokenizer } from "@blackmamba/eval";
 import type { FileCache } from "@blackmamba/hub";
 import type {
   ConvertedWeights,
@@ -55,9 +56,10 @@ export interface State {
 /** The library's options, with the state that the text goes on from. */
 export type TextOptions = Omit<GenerateOptions, "state"> & { readonly state?: State | undefined };
 
-export interface Model {
-  readonly tokenizer: Pick<Tokenizer, "encode" | "encodePrompt" | "decode"> | undefined;
+export interface Model extends EvalModel {
+  readonly tokenizer: (EvalTokenizer & Pick<Tokenizer, "encode" | "encodePrompt" | "decode">) | undefined;
   readonly parameters: ParameterCount;
+  readonly fingerprint: string;
   generate(
     prompt: string | ArrayLike<number>,
     options?: TextOptions,

@@ -7,6 +7,7 @@ import { addCache } from "./program/cache.ts";
 import { addChat } from "./program/chat.ts";
 import { addConvert } from "./program/convert.ts";
 import { addDevices } from "./program/devices.ts";
+import { addEval } from "./program/eval.ts";
 import { addGenerate } from "./program/generate.ts";
 import { addInfo } from "./program/info.ts";
 import { addSynth } from "./program/synth.ts";
@@ -43,6 +44,7 @@ BLACKMAMBA_DEBUG=1 adds where an error arose.`,
   addConvert(program, io, library);
   addSynth(program, io, library);
   addBench(program, io, library);
+  addEval(program, io, library);
   addCache(program, io, library);
   addDevices(program, io, library);
   return program;

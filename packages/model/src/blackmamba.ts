@@ -141,7 +141,7 @@ export class BlackMamba {
    *
    * @param ids - at least one id
    * @returns for each id, at its own index, the natural logarithm of its probability, in float64 from the model's float32 logits, and
-   *   whether it is the likeliest. The first has none (NaN): with a state, `logprobOf` finds it in what `state.advance` returned last
+   *   whether it is the likeliest. The first has none (NaN), unless it continues what a state has read
    * @throws PromptError for no ids, or one that is not in the vocabulary; NumericError where the model computes NaN
    */
   async score(ids: ArrayLike<number>, options: ScoreOptions = {}): Promise<Scores> {
@@ -149,10 +149,14 @@ export class BlackMamba {
     const { vocab } = this.config;
     checkIds(ids, vocab);
     const { state, signal } = options;
-    const take = (engine: Engine, sequence: Sequence) =>
-      scoreIds((part, visitor) => engine.visit(sequence, part, visitor, signal), ids, vocab, options);
-    if (state) return ModelState.consume(this.#renewable, state, "score", ids, take, signal);
-    return this.#withSequence(({ engine }, sequence) => take(engine, sequence), signal);
+    const take = async ({ engine }: DeviceModel, sequence: Sequence) => {
+      const before = sequence.position > 0 ? await engine.logits(sequence) : undefined;
+      const read = (part: ArrayLike<number>, visitor: Visitor) => engine.visit(sequence, part, visitor, signal);
+      return scoreIds(read, ids, vocab, { ...options, before });
+    };
+    return state
+      ? ModelState.consume(this.#renewable, state, "score", ids, take, signal)
+      : this.#withSequence(take, signal);
   }
 
   /**

@@ -14,9 +14,9 @@ import type { Io } from "../io.ts";
 import type { Library } from "../library.ts";
 import { formatCount } from "../output/units.ts";
 import { type TextSampling, textSampling } from "../text-sampling.ts";
-import { type LoadForTextOptions, loadForText } from "./load-for-text.ts";
+import { loadModel, type ModelOptions } from "./load-model.ts";
 
-export interface ChatOptions extends LoadForTextOptions, TextSampling {
+export interface ChatOptions extends ModelOptions, TextSampling {
   /** Texts, or `@` and the file that they are in. */
   readonly prompt?: string | undefined;
   readonly template?: string | undefined;
@@ -29,7 +29,7 @@ export interface ChatOptions extends LoadForTextOptions, TextSampling {
 
 export async function chat(options: ChatOptions, io: Io, library: Library): Promise<void> {
   const format = await formatOf(options);
-  const { model, device, folder } = await loadForText(options, io, library);
+  const { model, device, folder, dispose } = await loadModel(options, io, library);
   const session = new ChatSession(model, { format, sampling: textSampling(options) });
   if (options.load !== undefined) await loadChat(session, options.load);
 
@@ -43,10 +43,8 @@ export async function chat(options: ChatOptions, io: Io, library: Library): Prom
       ["device", `${device.kind}, ${device.name}`],
     ],
   });
-  // Not after an interruption: the process ends then, and takes everything with it.
   await session.dispose();
-  await model.dispose();
-  await device.dispose();
+  await dispose();
 }
 
 /** What somebody reads who is to type, and the text that is there already. */

@@ -2,15 +2,15 @@
  * `blackmamba generate`: text from a model. The text goes to stdout as it comes, what is said about it to stderr.
  */
 import { setImmediate } from "node:timers/promises";
-import { StopError } from "../errors.ts";
+import { isInterruption } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
 import type { Library, Model } from "../library.ts";
 import { formatTextTimes, startTextTimes, type TextTimes } from "../output/text-times.ts";
 import { readPrompt } from "../prompt.ts";
 import { type TextSampling, textSampling } from "../text-sampling.ts";
-import { type LoadForTextOptions, loadForText } from "./load-for-text.ts";
+import { loadModel, type ModelOptions } from "./load-model.ts";
 
-export interface GenerateOptions extends LoadForTextOptions, TextSampling {
+export interface GenerateOptions extends ModelOptions, TextSampling {
   readonly json?: boolean | undefined;
 }
 
@@ -42,7 +42,7 @@ export async function generate(
   library: Library,
 ): Promise<void> {
   const prompt = await readPrompt(promptArgument, io);
-  const { model, folder, device, reason } = await loadForText(options, io, library);
+  const { model, device, reason, folder, dispose } = await loadModel(options, io, library);
 
   const run = await continueText(model, prompt, options, io);
   if (options.json === true) {
@@ -59,9 +59,7 @@ export async function generate(
   }
   if (run.stopReason === "interrupted") throw io.signal.reason;
   io.stderr.write(`${formatTextTimes(run)}\n`);
-  // Not after an interruption: the process ends then, and takes everything with it.
-  await model.dispose();
-  await device.dispose();
+  await dispose();
 }
 
 type Run = TextTimes & Pick<GenerateResult, "text" | "ids" | "stopReason">;
@@ -103,8 +101,4 @@ async function continueText(model: Model, prompt: string, options: GenerateOptio
     if (shown !== "" && !shown.endsWith("\n")) show("\n");
   }
   return { text, ids, stopReason, ...meter.end() };
-}
-
-function isInterruption(signal: AbortSignal): boolean {
-  return signal.aborted && signal.reason instanceof StopError && signal.reason.exitCode === 130;
 }

@@ -1,34 +1,34 @@
-/** A model that is to make text: finds the device and loads, and says on stderr how that goes. */
+/** The beginning of every command that runs a model: takes a device, loads the model onto it, and says both on stderr. */
 import type { DeviceChoice } from "@blackmamba/model";
 import { MissingTokenizerError } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
-import type { Device, Library, Model } from "../library.ts";
+import type { Library, Model, SelectedDevice } from "../library.ts";
 import { type Quantize, quantizedType } from "../options.ts";
 import { createProgressBar } from "../output/progress-bar.ts";
 import { formatBytes, formatDuration } from "../output/units.ts";
 
-export interface LoadForTextOptions {
-  /** Where it is; by default the storyteller that comes along. */
+/** What users say of a model that is to be run. */
+export interface ModelOptions {
   readonly model?: string | undefined;
   readonly device: DeviceChoice;
   readonly quantize: Quantize;
 }
 
-export interface LoadedForText {
+/** A model that was loaded. Not freed after an interruption: the process ends then, and takes everything with it. */
+export interface LoadedModel extends SelectedDevice {
   readonly model: Model;
-  /** What was loaded: a folder, an address or a name. */
+  /** What the model was loaded from. */
   readonly folder: string;
-  readonly device: Device;
-  /** Which device was taken, and why. */
-  readonly reason: string;
+  dispose(): Promise<void>;
 }
 
-/** @throws MissingTokenizerError before anything is loaded */
-export async function loadForText(options: LoadForTextOptions, io: Io, library: Library): Promise<LoadedForText> {
+/** Loads a model that reads and writes text. */
+export async function loadModel(options: ModelOptions, io: Io, library: Library): Promise<LoadedModel> {
   const folder = options.model ?? (await library.defaultModelFolder());
   if (await library.lacksTokenizer(folder)) throw new MissingTokenizerError(folder);
-  const { device, reason } = await abortable(library.selectDevice(options.device), io.signal);
-  io.stderr.write(`device ${oneLine(reason)}\n`);
+  const selected = await abortable(library.selectDevice(options.device), io.signal);
+  const { device, reason } = selected;
+  io.stderr.write(`device ${reason.replaceAll(/\s*\n\s*/g, " ")}\n`);
   const bar = createProgressBar(io.stderr, "loading");
   const start = performance.now();
   let byteLength = 0;
@@ -45,12 +45,12 @@ export async function loadForText(options: LoadForTextOptions, io: Io, library: 
     const model = await abortable(loading, io.signal);
     bar.stop();
     io.stderr.write(`loaded ${formatBytes(byteLength)} in ${formatDuration(performance.now() - start)}\n`);
-    return { model, folder, device, reason };
+    const dispose = async () => {
+      await model.dispose();
+      await device.dispose();
+    };
+    return { model, folder, ...selected, dispose };
   } finally {
     bar.stop();
   }
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, " ");
 }
