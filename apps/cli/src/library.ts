@@ -57,7 +57,9 @@ export interface State {
 export type TextOptions = Omit<GenerateOptions, "state"> & { readonly state?: State | undefined };
 
 export interface Model extends EvalModel {
-  readonly tokenizer: (EvalTokenizer & Pick<Tokenizer, "encode" | "encodePrompt" | "decode">) | undefined;
+  readonly tokenizer:
+    | (Omit<EvalTokenizer, "encode"> & Pick<Tokenizer, "encode" | "encodePrompt" | "decode">)
+    | undefined;
   readonly parameters: ParameterCount;
   readonly fingerprint: string;
   generate(
