@@ -2,6 +2,7 @@
  * Text to token ids and back. See the package's README.
  *
  * @packageDocumentation
+ * @mergeModuleWith <project>
  */
 export { createByteTokenizer } from "./byte-tokenizer.ts";
 export {
