@@ -27,6 +27,7 @@ const guides = [
   "inside",
   "evaluation",
   "performance",
+  "chat",
   "cli",
   "how-it-works",
   "kernel",
