@@ -16,6 +16,7 @@ const mayImport = {
   ssm: ["tensor", "kernels"],
   moe: ["tensor", "kernels"],
   model: ["tensor", "kernels", "ssm", "moe", "checkpoint", "hub", "tokenizer"],
+  eval: ["model", "tokenizer"],
 };
 
 // What only this package's tests share stands in its `src/testing/`.
@@ -70,7 +71,7 @@ export default {
         path: "^packages/[^/]+/src/",
         pathNot: [
           "^packages/$1/",
-          "^packages/[^/]+/src/(index|node|fake-hub|fuzz/(index|bounds)|worker/(index|entry))\\.ts$",
+          "^packages/[^/]+/src/(index|node|fake-hub|chat-template|fuzz/(index|bounds)|worker/(index|entry))\\.ts$",
         ],
       },
     },

@@ -3,6 +3,7 @@
  * in `real-library.ts`.
  */
 
+import type { EvalModel, EvalTokenizer } from "@blackmamba/eval";
 import type { FileCache } from "@blackmamba/hub";
 import type {
   ConvertedWeights,
@@ -16,6 +17,7 @@ import type {
   QuantizedDType,
   WriteProgress,
 } from "@blackmamba/model";
+import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { PresetName } from "./bench/presets.ts";
 import type { BenchReport } from "./bench/report.ts";
 import type { BenchRequest } from "./bench/run-bench.ts";
@@ -37,10 +39,39 @@ export interface LoadOptions {
   readonly onProgress: (progress: LoadProgress) => void;
 }
 
-export interface Model {
-  readonly tokenizer: { encodePrompt(text: string): number[] } | undefined;
+/** A state that remembers a text, and stands still unless it is told to go on. */
+export interface State {
+  /** Tokens that it has consumed. */
+  readonly position: number;
+  readonly byteLength: number;
+  advance(ids: ArrayLike<number>): Promise<unknown>;
+  /** Of a state that has consumed something. */
+  logits(): Promise<unknown>;
+  /** The copy is made in its turn: it fails where this one is disposed before. */
+  clone(): State;
+  save(): Promise<Uint8Array>;
+  dispose(): Promise<void>;
+}
+
+/** The library's options, with the state that the text goes on from. */
+export type TextOptions = Omit<GenerateOptions, "state"> & { readonly state?: State | undefined };
+
+export interface Model extends EvalModel {
+  readonly tokenizer:
+    | (Omit<EvalTokenizer, "encode"> & Pick<Tokenizer, "encode" | "encodePrompt" | "decode">)
+    | undefined;
   readonly parameters: ParameterCount;
-  generate(prompt: string, options: GenerateOptions): AsyncIterable<{ readonly id: number; readonly text: string }>;
+  readonly fingerprint: string;
+  generate(
+    prompt: string | ArrayLike<number>,
+    options?: TextOptions,
+  ): AsyncGenerator<
+    { readonly id: number; readonly text: string },
+    { readonly finishReason: "stop" | "length" },
+    undefined
+  >;
+  createState(): State;
+  loadState(bytes: Uint8Array): Promise<State>;
   dispose(): Promise<void>;
 }
 

@@ -130,9 +130,41 @@ export function parseCount(option: string): (text: string) => number {
   return (text) => wholeNumber(option, text, 1, MAX_COUNT, `a whole number from 1 to ${MAX_COUNT}`);
 }
 
+/** What `eval` measures. */
+export type EvalTask = "perplexity" | "lambada";
+
+export function parseTask(text: string): EvalTask {
+  if (text === "perplexity" || text === "lambada") return text;
+  throw wrong("--task", "perplexity or lambada", text);
+}
+
+export function parseStartId(text: string): number {
+  return wholeNumber("--start-id", text, 0, MAX_COUNT, "an id of the vocabulary, a whole number of 0 or more");
+}
+
+/** Parses an option that names a file to write to. */
+export function parseFile(option: string): (text: string) => string {
+  return (text) => {
+    if (text !== "" && !text.startsWith("--")) return text;
+    throw wrong(option, "a file", text);
+  };
+}
+
 export function parseReportFile(text: string): string {
   if (text !== "" && !text.startsWith("--")) return text;
   throw wrong("--compare", "a file that blackmamba bench --json wrote", text);
+}
+
+/** Parses an option whose value is text, or `@` and a file. */
+export function parseText(option: string): (text: string) => string {
+  return (text) => {
+    if (text !== "" && text !== "@") return text;
+    throw wrong(option, "some text, or @ and a file", text);
+  };
+}
+
+export function parseSavedChat(text: string): string {
+  return path("--load", text, "a file that /save has written");
 }
 
 export function parseTarget(text: string): string {

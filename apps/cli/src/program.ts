@@ -4,8 +4,10 @@ import type { Io } from "./io.ts";
 import type { Library } from "./library.ts";
 import { addBench } from "./program/bench.ts";
 import { addCache } from "./program/cache.ts";
+import { addChat } from "./program/chat.ts";
 import { addConvert } from "./program/convert.ts";
 import { addDevices } from "./program/devices.ts";
+import { addEval } from "./program/eval.ts";
 import { addGenerate } from "./program/generate.ts";
 import { addInfo } from "./program/info.ts";
 import { addSynth } from "./program/synth.ts";
@@ -27,6 +29,7 @@ export function createProgram(io: Io, library: Library): Command {
       `
 Examples:
   $ blackmamba generate "The dog was"
+  $ blackmamba chat
   $ blackmamba info
   $ blackmamba convert ./my-model ./my-model-q8 --quantize q8_0
   $ blackmamba devices
@@ -36,10 +39,12 @@ BLACKMAMBA_DEBUG=1 adds where an error arose.`,
     );
 
   addGenerate(program, io, library);
+  addChat(program, io, library);
   addInfo(program, io, library);
   addConvert(program, io, library);
   addSynth(program, io, library);
   addBench(program, io, library);
+  addEval(program, io, library);
   addCache(program, io, library);
   addDevices(program, io, library);
   return program;

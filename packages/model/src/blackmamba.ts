@@ -6,10 +6,15 @@ import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { ModelConfig } from "./config/config.ts";
 import type { DeviceModel } from "./device/device-model.ts";
 import type { RenewableModel } from "./device/renewable-model.ts";
+import { OptionError } from "./errors.ts";
 import { checkIds } from "./forward/check-ids.ts";
-import type { Engine, Visitor } from "./forward/engine.ts";
+import type { Visitor } from "./forward/engine.ts";
 import type { Sequence } from "./forward/sequence.ts";
 import { Batcher, type BatcherOptions, type PreparedText } from "./generate/batcher.ts";
+import { type Drafter, type DraftOptions, draftTokens } from "./generate/draft/draft.ts";
+import { ModelDrafter } from "./generate/draft/model-drafter.ts";
+import { createPromptLookup } from "./generate/draft/prompt-lookup.ts";
+import { DraftedIds } from "./generate/drafted-ids.ts";
 import { echoTokens } from "./generate/echo.ts";
 import { type GenerateOptions, generateTokens } from "./generate/generate.ts";
 import {
@@ -30,6 +35,9 @@ import { type ForwardProfile, type ProfileOptions, profileForward } from "./prof
 import { type ScoreOptions, type Scores, scoreIds } from "./score.ts";
 import type { ModelSource } from "./source/open-model.ts";
 import { type Trace, type TraceOptions, traceForward } from "./trace.ts";
+
+/** A draft of a model costs its time whether it is right or not. */
+const DEFAULT_MODEL_DRAFT_TOKENS = 4;
 
 /** Options of {@link BlackMamba.logits} and {@link BlackMamba.advanceAll}. */
 export interface ForwardOptions {
@@ -141,18 +149,17 @@ export class BlackMamba {
    *
    * @param ids - at least one id
    * @returns for each id, at its own index, the natural logarithm of its probability, in float64 from the model's float32 logits, and
-   *   whether it is the likeliest. The first has none (NaN): with a state, `logprobOf` finds it in what `state.advance` returned last
+   *   whether it is the likeliest. The first has none (NaN), unless it continues what a state has read
    * @throws PromptError for no ids, or one that is not in the vocabulary; NumericError where the model computes NaN
    */
   async score(ids: ArrayLike<number>, options: ScoreOptions = {}): Promise<Scores> {
     this.#renewable.assertUsable();
-    const { vocab } = this.config;
-    checkIds(ids, vocab);
+    checkIds(ids, this.config.vocab);
     const { state, signal } = options;
-    const take = (engine: Engine, sequence: Sequence) =>
-      scoreIds((part, visitor) => engine.visit(sequence, part, visitor, signal), ids, vocab, options);
-    if (state) return ModelState.consume(this.#renewable, state, "score", ids, take, signal);
-    return this.#withSequence(({ engine }, sequence) => take(engine, sequence), signal);
+    const take = (model: DeviceModel, sequence: Sequence) => this.#scoreOn(model, sequence, ids, options);
+    return state
+      ? ModelState.consume(this.#renewable, state, "score", ids, take, signal)
+      : this.#withSequence(take, signal);
   }
 
   /**
@@ -196,10 +203,11 @@ export class BlackMamba {
     const { inputs, echo } = await this.#prepare(prompt, options);
     const { limits, logitWork, signal } = inputs;
     const progress = new TextProgress(this.tokenizer, limits, logitWork);
-    const source = await SequenceIds.create(this.#renewable, inputs);
+    const source = await this.#idSource(inputs, options);
     try {
       yield* echo;
-      return yield* generateTokens(source, progress, limits.maxTokens, signal);
+      const result = yield* generateTokens(source, progress, limits.maxTokens, signal);
+      return source instanceof DraftedIds ? { ...result, draft: source.statistics } : result;
     } finally {
       await source.end(progress.told);
     }
@@ -223,7 +231,10 @@ export class BlackMamba {
   createBatcher({ batchSize = DEFAULT_BATCH_SIZE }: BatcherOptions = {}): Batcher {
     this.#renewable.assertUsable();
     checkCount("batchSize", batchSize);
-    return new Batcher({ ...this.#prepared, batchSize }, (prompt, options) => this.#prepare(prompt, options));
+    return new Batcher({ ...this.#prepared, batchSize }, (prompt, options) => {
+      if (options.draft !== undefined) throw new OptionError("draft", "none in a batch, which is as fast", "one");
+      return this.#prepare(prompt, options);
+    });
   }
 
   /** Remembers the beginnings of prompts: a prompt that goes on from an earlier one then takes the time of the rest only. */
@@ -279,12 +290,15 @@ export class BlackMamba {
     const inputs = await prepareText(this.#prepared, prompt, settings, { state: options.state });
     if (!options.echo) return { inputs, echo: [] };
     try {
-      const { top } = inputs.logitWork;
+      const { prompt, start, logitWork } = inputs;
       const { signal } = options;
-      // From an empty state, or from the one that was given, of which the text's own sequence knows nothing yet.
-      const read = (model: DeviceModel, sequence: Sequence) => this.#scorePrompt(model, sequence, inputs, signal);
-      const scores =
-        top === undefined || inputs.prompt.length === 0 ? undefined : await this.#withSequence(read, signal);
+      // From where the prompt begins, of which the text's own sequence knows nothing yet.
+      const read = async (model: DeviceModel, sequence: Sequence) => {
+        await start.state?.copyTo(model, sequence, signal);
+        return this.#scoreOn(model, sequence, prompt, { top: logitWork.top, signal });
+      };
+      const isScored = logitWork.top !== undefined && prompt.length > 0;
+      const scores = isScored ? await this.#withSequence(read, signal) : undefined;
       return { inputs, echo: echoTokens(inputs.prompt, this.tokenizer, scores) };
     } catch (error) {
       inputs.start.state?.release();
@@ -292,15 +306,46 @@ export class BlackMamba {
     }
   }
 
-  async #scorePrompt(
-    model: DeviceModel,
+  /** Where the ids of one text come from. */
+  async #idSource(inputs: PreparedText["inputs"], { draft }: GenerateOptions): Promise<SequenceIds | DraftedIds> {
+    try {
+      if (draft === undefined) return await SequenceIds.create(this.#renewable, inputs);
+      const drafter = this.#createDrafter(draft, inputs);
+      return await DraftedIds.create(this.#renewable, { ...inputs, drafter, maxTokens: inputs.limits.maxTokens });
+    } catch (error) {
+      inputs.start.state?.release();
+      throw error;
+    }
+  }
+
+  #createDrafter(draft: DraftOptions, { logitWork, sampling, prompt, signal }: PreparedText["inputs"]): Drafter {
+    if (logitWork.isNeeded) {
+      throw new OptionError("draft", "none together with logprobs or logitProcessors, which look at each token", "one");
+    }
+    if ("lookup" in draft) return createPromptLookup(draft);
+    if (!(draft.model instanceof BlackMamba)) throw new OptionError("draft.model", "a model", typeof draft.model);
+    const { model } = draft;
+    if (model.config.vocab !== this.config.vocab) {
+      throw new OptionError(
+        "draft.model",
+        `a model of the same vocabulary, ${this.config.vocab} ids`,
+        model.config.vocab,
+      );
+    }
+    const tokens = draftTokens(draft, DEFAULT_MODEL_DRAFT_TOKENS);
+    return new ModelDrafter({ renewable: model.#renewable, sampling, promptLength: prompt.length, tokens, signal });
+  }
+
+  /** Scores ids that continue what a sequence has read. */
+  async #scoreOn(
+    { engine }: DeviceModel,
     sequence: Sequence,
-    { prompt, start, logitWork }: PreparedText["inputs"],
-    signal: AbortSignal | undefined,
+    ids: ArrayLike<number>,
+    options: ScoreOptions,
   ): Promise<Scores> {
-    await start.state?.copyTo(model, sequence, signal);
-    const read = (part: ArrayLike<number>, visitor: Visitor) => model.engine.visit(sequence, part, visitor, signal);
-    return scoreIds(read, prompt, this.config.vocab, { top: logitWork.top });
+    const before = sequence.position > 0 ? await engine.logits(sequence) : undefined;
+    const read = (part: ArrayLike<number>, visitor: Visitor) => engine.visit(sequence, part, visitor, options.signal);
+    return scoreIds(read, ids, this.config.vocab, { ...options, before });
   }
 
   #withSequence<T>(

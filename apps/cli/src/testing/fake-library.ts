@@ -1,7 +1,7 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
-import type { DeviceListing, GenerateOptions, ModelDescription } from "@blackmamba/model";
+import type { DeviceListing, ModelDescription } from "@blackmamba/model";
 import type { BenchReport } from "../bench/report.ts";
-import type { Library, LoadOptions, Model } from "../library.ts";
+import type { Library, LoadOptions, Model, State } from "../library.ts";
 
 export interface FakeLibrary extends Library {
   /** What the commands asked for, in order. */
@@ -23,7 +23,8 @@ type Step =
   | "synthModel"
   | "describeModel"
   | "listDevices"
-  | "bench";
+  | "bench"
+  | "score";
 
 export interface FakeLibraryOptions {
   /** Pieces of the story after which the model ends the text. Default: it goes on forever. */
@@ -31,15 +32,29 @@ export interface FakeLibraryOptions {
   /** Thrown by what it is named after. */
   readonly errors?: Partial<Record<Step, unknown>>;
   /** Waits forever instead. */
-  readonly hangs?: "selectDevice" | "load" | "generate" | "bench";
+  readonly hangs?: "selectDevice" | "load" | "generate" | "bench" | "score";
+  /** Default that of one model. */
+  readonly fingerprint?: string;
+  /** Scores after which the device is gone. */
+  readonly failsAfter?: number;
   readonly lacksTokenizer?: boolean;
+  /** Loaded in place of the one that tells the story. */
+  readonly model?: Partial<Model>;
   readonly deviceReason?: string;
   readonly deviceKind?: "cpu" | "webgpu";
   readonly devices?: readonly DeviceListing[];
 }
 
 export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
-  const { errors = {}, hangs, pieces, deviceKind = "cpu", devices = DEVICES } = options;
+  const {
+    errors = {},
+    hangs,
+    fingerprint = "0123456789abcdef",
+    failsAfter = Number.POSITIVE_INFINITY,
+    pieces,
+    deviceKind = "cpu",
+    devices = DEVICES,
+  } = options;
   const { deviceReason = "cpu: there is no WebGPU adapter" } = options;
   const calls: FakeLibrary["calls"] = [];
   const disposed: string[] = [];
@@ -56,15 +71,33 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     if (hangs === name) await new Promise(() => {});
   }
 
+  const words = (text: string) => text.split(" ").map((_, id) => id);
   const model: Model = {
-    tokenizer: { encodePrompt: (text) => text.split(" ").map((_, id) => id) },
+    tokenizer: {
+      encode: words,
+      encodePrompt: words,
+      decode: (ids) => [...ids].map((id) => STORY[id % 4]).join(""),
+      ...{ addBosToken: false, bosTokenId: 7, endTokenId: 7 },
+    },
     parameters: { total: 100, active: 60 },
-    async *generate(prompt: string, sampling: GenerateOptions) {
+    fingerprint,
+    createState: () => fakeState(0),
+    loadState: async () => fakeState(7),
+    async *generate(prompt, sampling = {}) {
       await step("generate", prompt, sampling);
       for (let id = 0; id < (sampling.maxTokens ?? 0) && (pieces === undefined || id < pieces.length); id += 1) {
         if (id === 1 && errors.advance !== undefined) throw errors.advance;
         yield { id, text: (pieces ?? STORY)[id % (pieces ?? STORY).length]! };
       }
+      return { finishReason: pieces === undefined ? "length" : "stop" };
+    },
+    async score(ids, scoring) {
+      await step("score", Array.from(ids), scoring.from);
+      if (calls.filter(({ name }) => name === "score").length > failsAfter) {
+        throw Object.assign(new Error("the device is gone"), { code: "ERR_DEVICE_LOST" });
+      }
+      scoring.signal?.throwIfAborted();
+      return { logprobs: new Float64Array(ids.length).fill(-1), greedy: new Uint8Array(ids.length).fill(1) };
     },
     dispose: async () => void disposed.push("model"),
   };
@@ -81,7 +114,7 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       await step("load", folder, ...(quantize ? [quantize] : []));
       for (const loadedBytes of [0, 13_000_000, 26_000_000])
         onProgress({ loadedBytes, totalBytes: 26_000_000, tensor: "a" });
-      return model;
+      return { ...model, ...options.model };
     },
     async convertModel(source, folder, { signal, onProgress, ...options }) {
       await step("convertModel", source, folder, options);
@@ -113,6 +146,19 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       return devices;
     },
     defaultModelFolder: async () => "/models/storyteller",
+  };
+}
+
+/** Knows how far it is, and no more: `fake-chat-model.ts` has states that remember. */
+function fakeState(position: number): State {
+  return {
+    position,
+    byteLength: 1000,
+    advance: async () => undefined,
+    logits: async () => undefined,
+    clone: () => fakeState(position),
+    save: async () => new Uint8Array(4),
+    dispose: async () => {},
   };
 }
 
