@@ -79,7 +79,7 @@ describe("text", () => {
     const args = ["generate", "-", "--device", "cpu", "--max-tokens", "12", "--json"];
     const { exitCode, out } = await blackmamba(args, { input: "The dog was\n" });
     const result = JSON.parse(out);
-    expect(result).toMatchObject({ prompt: "The dog was", tokens: 12, promptTokens: 4, stopReason: "length" });
+    expect(result).toMatchObject({ prompt: "The dog was", tokens: 12, promptTokens: 4, finishReason: "length" });
     expect(result.ids).toHaveLength(12);
     expect(GREEDY_START.startsWith(`The dog was${result.text}`.slice(0, GREEDY_START.length))).toBe(true);
     expect(result.device.kind).toBe("cpu");

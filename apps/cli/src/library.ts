@@ -6,13 +6,18 @@
 import type { EvalModel, EvalTokenizer } from "@blackmamba/eval";
 import type { FileCache } from "@blackmamba/hub";
 import type {
+  BatchToken,
   ConvertedWeights,
   DeviceChoice,
   DeviceListing,
+  GenerateBatchOptions,
+  GeneratedToken,
   GenerateOptions,
+  GenerateResult,
   LoadProgress,
   ModelDescription,
   Device as ModelDevice,
+  ModelState,
   ParameterCount,
   QuantizedDType,
   WriteProgress,
@@ -38,11 +43,31 @@ export interface LoadOptions {
   readonly onProgress: (progress: LoadProgress) => void;
 }
 
+/** A place in a text. */
+export type State = Pick<ModelState, "position" | "save">;
+
+/** Options of one text. */
+export interface TextOptions extends Omit<GenerateOptions, "state"> {
+  readonly state?: State | undefined;
+}
+
+/** Text into ids and back. */
+export interface TextTokenizer extends EvalTokenizer {
+  encodePrompt(text: string): number[];
+  decode(ids: readonly number[]): string;
+}
+
 export interface Model extends EvalModel {
-  readonly tokenizer: (EvalTokenizer & { encodePrompt(text: string): number[] }) | undefined;
+  readonly tokenizer: TextTokenizer | undefined;
   readonly parameters: ParameterCount;
   readonly fingerprint: string;
-  generate(prompt: string, options: GenerateOptions): AsyncIterable<{ readonly id: number; readonly text: string }>;
+  generate(prompt: string, options?: TextOptions): AsyncGenerator<GeneratedToken, GenerateResult, undefined>;
+  generateBatch(
+    prompts: readonly string[],
+    options: GenerateBatchOptions,
+  ): AsyncGenerator<BatchToken, readonly GenerateResult[], undefined>;
+  createState(): State;
+  loadState(bytes: Uint8Array): Promise<State>;
   dispose(): Promise<void>;
 }
 

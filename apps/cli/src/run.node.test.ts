@@ -111,7 +111,7 @@ describe("generate", () => {
       ids: [0, 1],
       promptTokens: 2,
       tokens: 2,
-      stopReason: "length",
+      finishReason: "length",
       firstTokenMs: expect.any(Number),
       durationMs: expect.any(Number),
       tokensPerSecond: expect.any(Number),
@@ -123,7 +123,7 @@ describe("generate", () => {
 
   test("--json tells a text that ended from one that was cut", async () => {
     const { out } = await blackmamba(["generate", "--json"], fakeIo(), fakeLibrary({ pieces: STORY }));
-    expect(JSON.parse(out)).toMatchObject({ stopReason: "end", tokens: 4 });
+    expect(JSON.parse(out)).toMatchObject({ finishReason: "stop", tokens: 4 });
   });
 
   test("shows a bar while loading only to a terminal, and removes it", async () => {
@@ -156,7 +156,7 @@ describe("stopping", () => {
     setTimeout(() => io.stop(INTERRUPTED), 10);
     const { exitCode, out } = await blackmamba(["generate", "--json"], io, library);
     expect(exitCode).toBe(130);
-    expect(JSON.parse(out)).toMatchObject({ stopReason: "interrupted", tokens: 0 });
+    expect(JSON.parse(out)).toMatchObject({ finishReason: "interrupted", tokens: 0 });
   });
 
   test.each(["selectDevice", "load"] as const)("Ctrl-C during %s: 130, not a word", async (hangs) => {

@@ -3,17 +3,25 @@ import { type GenerateOptions, generate } from "../commands/generate.ts";
 import type { Io } from "../io.ts";
 import type { Library } from "../library.ts";
 import {
+  parseCount,
   parseDevice,
+  parseFile,
+  parseLogitBias,
+  parseLogprobs,
   parseMaxTokens,
   parseMinP,
+  parseMinTokens,
   parseModelFolder,
+  parsePenalty,
   parseQuantize,
   parseRepetitionPenalty,
   parseSeed,
   parseStop,
+  parseStopId,
   parseTemperature,
   parseTopK,
   parseTopP,
+  parseTypicalP,
 } from "../options.ts";
 import { DEFAULT_PROMPT } from "../prompt.ts";
 import { DEVICE_HELP, MODEL_HELP } from "./help.ts";
@@ -28,20 +36,52 @@ export function addGenerate(program: Command, io: Io, library: Library): void {
     .option("--device <device>", DEVICE_HELP, parseDevice, "auto")
     .option("--quantize <type>", "make the large matrices q8_0 or q4_0 while loading, or none", parseQuantize, "none")
     .option("--max-tokens <count>", "most tokens to write", parseMaxTokens, 200)
+    .option("--min-tokens <count>", "the text does not end by a token before so many (default: 0)", parseMinTokens)
     .option("--temperature <number>", "0 always takes the likeliest token; higher is more varied", parseTemperature)
     .option("--top-k <count>", "choose among the so many likeliest tokens only", parseTopK)
     .option("--top-p <number>", "choose among the likeliest tokens that together have this probability", parseTopP)
     .option("--min-p <number>", "choose among tokens at least so many times as likely as the likeliest", parseMinP)
+    .option("--typical-p <number>", "choose among the most typical that together have this probability", parseTypicalP)
     .option("--repetition-penalty <number>", "above 1 the text repeats itself less", parseRepetitionPenalty)
+    .option(
+      "--frequency-penalty <number>",
+      "take so much off a token's logit for each time that the text has it, -2 to 2",
+      parsePenalty("--frequency-penalty"),
+    )
+    .option(
+      "--presence-penalty <number>",
+      "take so much off the logit of each token that the text has, -2 to 2",
+      parsePenalty("--presence-penalty"),
+    )
+    .option(
+      "--logit-bias <id:bias>",
+      "add to a token's logit; -Infinity rules it out; may be given several times",
+      parseLogitBias,
+    )
     .option("--stop <text>", "end the text before this comes; may be given several times", parseStop)
+    .option("--stop-id <id>", "end the text before this token; may be given several times", parseStopId)
     .option("--seed <number>", "the same seed gives the same text on the same device", parseSeed)
+    .option("-n, --samples <count>", "write so many texts of the prompt, shown at the end", parseCount("--samples"))
+    .option("--save-state <file>", "leave what the model has read in this file", parseFile("--save-state"))
+    .option("--load-state <file>", "go on from such a file; the prompt may be left out", parseFile("--load-state"))
+    .option("--force", "overwrite the file of --save-state")
     .option("--json", "print one JSON object at the end instead of text")
+    .option(
+      "--logprobs <count>",
+      "with --json: how likely each token was, and so many likeliest, 0 to 20",
+      parseLogprobs,
+    )
     .addHelpText(
       "after",
       `
 Without --temperature the likeliest token is always taken, unless --top-k, --top-p,
---min-p or --seed is given: then the temperature is 1. A prompt that begins with "-" goes
-after "--"; from one that is read from standard input, the last line end is left out.
+--min-p, --typical-p, --seed or several --samples are asked for: then the temperature is
+1. Sample s has the seed plus s. A prompt that begins with "-" goes after "--"; from one
+that is read from standard input, the last line end is left out.
+
+A state takes as many bytes after any number of tokens. It is saved when the text ends,
+also by Ctrl-C, and belongs to the model that has made it. Penalties know of the prompt
+and the text, not of what a loaded state has read before.
 
 Examples:
   $ blackmamba generate "The dog was"
@@ -49,6 +89,10 @@ Examples:
   $ echo "Once upon a time" | blackmamba generate - --max-tokens 50
   $ blackmamba generate --model ./my-model --device webgpu --json > story.json
   $ blackmamba generate --model Zyphra/BlackMamba-1.5B --quantize q8_0 "The ocean is"
+  $ blackmamba generate -n 3 --typical-p 0.9 --frequency-penalty 0.3 "The dog was"
+  $ blackmamba generate --logit-bias 16:-Infinity --stop-id 0 --json --logprobs 3 "The dog was"
+  $ blackmamba generate --max-tokens 20 --save-state story.state "The dog was"
+  $ blackmamba generate --load-state story.state --save-state story.state --force
 
 A model on a hub is kept in the hub's cache (see "blackmamba cache"). HF_ENDPOINT,
 HF_TOKEN, HF_HUB_CACHE and HF_HUB_OFFLINE are heeded as everywhere.`,

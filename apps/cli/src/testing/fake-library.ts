@@ -1,7 +1,7 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
-import type { DeviceListing, GenerateOptions, ModelDescription } from "@blackmamba/model";
+import type { DeviceListing, GenerateBatchOptions, ModelDescription } from "@blackmamba/model";
 import type { BenchReport } from "../bench/report.ts";
-import type { Library, LoadOptions, Model } from "../library.ts";
+import type { Library, LoadOptions, Model, State, TextOptions } from "../library.ts";
 
 export interface FakeLibrary extends Library {
   /** What the commands asked for, in order. */
@@ -19,6 +19,7 @@ type Step =
   | "load"
   | "generate"
   | "advance"
+  | "loadState"
   | "convertModel"
   | "synthModel"
   | "describeModel"
@@ -69,20 +70,70 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     if (hangs === name) await new Promise(() => {});
   }
 
+  /** Of states, each of which is saved as its position. */
+  const positions = new Map<State, number>();
+  function stateAt(position: number): State {
+    const state: State = {
+      get position() {
+        return positions.get(state) ?? 0;
+      },
+      save: async () => new TextEncoder().encode(String(state.position)),
+    };
+    positions.set(state, position);
+    return state;
+  }
+
+  /** The token after so many, or why there is none. */
+  function storyOf(maxTokens = 0) {
+    const story = pieces ?? STORY;
+    return (id: number, logprobs?: number) => {
+      if (id >= maxTokens) return { finishReason: "length" } as const;
+      if (pieces !== undefined && id >= pieces.length) return { finishReason: "stop" } as const;
+      const topLogprobs = Array.from({ length: logprobs ?? 0 }, (_, i) => ({ id: i, logprob: -1 - i }));
+      const facts = logprobs === undefined ? {} : { logprob: -0.5, topLogprobs };
+      return { token: { id, text: story[id % story.length]!, ...facts } } as const;
+    };
+  }
+
   const model: Model = {
     tokenizer: {
-      encode: (text) => text.split(" ").map((_, id) => id),
+      encode: (text) => (text === "" ? [] : text.split(" ").map((_, id) => id)),
       encodePrompt: (text) => text.split(" ").map((_, id) => id),
+      decode: (ids) => ids.map((id) => STORY[id % STORY.length]).join(""),
       ...{ addBosToken: false, bosTokenId: 7, endTokenId: 7 },
     },
     parameters: { total: 100, active: 60 },
     fingerprint,
-    async *generate(prompt: string, sampling: GenerateOptions) {
-      await step("generate", prompt, sampling);
-      for (let id = 0; id < (sampling.maxTokens ?? 0) && (pieces === undefined || id < pieces.length); id += 1) {
-        if (id === 1 && errors.advance !== undefined) throw errors.advance;
-        yield { id, text: (pieces ?? STORY)[id % (pieces ?? STORY).length]! };
+    async *generate(prompt: string, { state, ...sampling }: TextOptions = {}) {
+      await step("generate", prompt, state ? { ...sampling, state: state.position } : sampling);
+      let told = 0;
+      try {
+        for (const story = storyOf(sampling.maxTokens); ; told += 1) {
+          sampling.signal?.throwIfAborted();
+          if (told === 1 && errors.advance !== undefined) throw errors.advance;
+          const { token, finishReason } = story(told, sampling.logprobs);
+          if (!token) return { finishReason };
+          yield token;
+        }
+      } finally {
+        if (state) positions.set(state, state.position + (prompt === "" ? 0 : prompt.split(" ").length) + told);
       }
+    },
+    async *generateBatch(prompts: readonly string[], { n = 1, ...sampling }: GenerateBatchOptions) {
+      await step("generate", prompts, { ...sampling, n });
+      const story = storyOf(sampling.maxTokens);
+      for (let index = 0; ; index += 1) {
+        sampling.signal?.throwIfAborted();
+        if (index === 1 && errors.advance !== undefined) throw errors.advance;
+        const { token, finishReason } = story(index, sampling.logprobs);
+        if (!token) return Array.from({ length: n }, () => ({ finishReason }));
+        for (let sample = n - 1; sample >= 0; sample -= 1) yield { ...token, index: 0, sample };
+      }
+    },
+    createState: () => stateAt(0),
+    async loadState(bytes) {
+      if (errors.loadState !== undefined) throw errors.loadState;
+      return stateAt(Number(new TextDecoder().decode(bytes)));
     },
     async score(ids, scoring) {
       await step("score", Array.from(ids), scoring.from);
