@@ -17,11 +17,11 @@ import type {
   LoadProgress,
   ModelDescription,
   Device as ModelDevice,
-  ModelState,
   ParameterCount,
   QuantizedDType,
   WriteProgress,
 } from "@blackmamba/model";
+import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { PresetName } from "./bench/presets.ts";
 import type { BenchReport } from "./bench/report.ts";
 import type { BenchRequest } from "./bench/run-bench.ts";
@@ -43,25 +43,34 @@ export interface LoadOptions {
   readonly onProgress: (progress: LoadProgress) => void;
 }
 
-/** A place in a text. */
-export type State = Pick<ModelState, "position" | "save">;
-
-/** Options of one text. */
-export interface TextOptions extends Omit<GenerateOptions, "state"> {
-  readonly state?: State | undefined;
+/** A state that remembers a text, and stands still unless it is told to go on. */
+export interface State {
+  /** Tokens that it has consumed. */
+  readonly position: number;
+  readonly byteLength: number;
+  advance(ids: ArrayLike<number>): Promise<unknown>;
+  /** Of a state that has consumed something. */
+  logits(): Promise<unknown>;
+  /** The copy is made in its turn: it fails where this one is disposed before. */
+  clone(): State;
+  save(): Promise<Uint8Array>;
+  dispose(): Promise<void>;
 }
+
+/** The library's options, with the state that the text goes on from. */
+export type TextOptions = Omit<GenerateOptions, "state"> & { readonly state?: State | undefined };
 
 /** Text into ids and back. */
-export interface TextTokenizer extends EvalTokenizer {
-  encodePrompt(text: string): number[];
-  decode(ids: readonly number[]): string;
-}
+export type TextTokenizer = Omit<EvalTokenizer, "encode"> & Pick<Tokenizer, "encode" | "encodePrompt" | "decode">;
 
 export interface Model extends EvalModel {
   readonly tokenizer: TextTokenizer | undefined;
   readonly parameters: ParameterCount;
   readonly fingerprint: string;
-  generate(prompt: string, options?: TextOptions): AsyncGenerator<GeneratedToken, GenerateResult, undefined>;
+  generate(
+    prompt: string | ArrayLike<number>,
+    options?: TextOptions,
+  ): AsyncGenerator<GeneratedToken, GenerateResult, undefined>;
   generateBatch(
     prompts: readonly string[],
     options: GenerateBatchOptions,

@@ -205,6 +205,18 @@ export function parseReportFile(text: string): string {
   throw wrong("--compare", "a file that blackmamba bench --json wrote", text);
 }
 
+/** Parses an option whose value is text, or `@` and a file. */
+export function parseText(option: string): (text: string) => string {
+  return (text) => {
+    if (text !== "" && text !== "@") return text;
+    throw wrong(option, "some text, or @ and a file", text);
+  };
+}
+
+export function parseSavedChat(text: string): string {
+  return path("--load", text, "a file that /save has written");
+}
+
 export function parseTarget(text: string): string {
   return path("folder", text, "the folder to write to");
 }

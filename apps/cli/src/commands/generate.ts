@@ -4,37 +4,27 @@
 import { UsageError } from "../errors.ts";
 import { KeptState, openStateFiles, type StateOptions } from "../generate/kept-state.ts";
 import type { TextReport } from "../generate/text-record.ts";
-import { formatTiming, type Timing } from "../generate/token-clock.ts";
 import { writeSamples } from "../generate/write-samples.ts";
 import { type WrittenText, writeText } from "../generate/write-text.ts";
 import type { Io } from "../io.ts";
-import type { Library, Model, TextOptions } from "../library.ts";
+import type { Library, Model } from "../library.ts";
+import { formatTextTimes, type TextTimes } from "../output/text-times.ts";
 import { DEFAULT_PROMPT, readPrompt } from "../prompt.ts";
+import { type TextSamplingOptions, textSampling } from "../text-sampling.ts";
 import { loadModel, type ModelOptions } from "./load-model.ts";
 
-export interface GenerateOptions extends ModelOptions, StateOptions {
-  readonly maxTokens: number;
-  readonly minTokens?: number | undefined;
-  readonly temperature?: number | undefined;
-  readonly topK?: number | undefined;
-  readonly topP?: number | undefined;
-  readonly minP?: number | undefined;
-  readonly typicalP?: number | undefined;
-  readonly repetitionPenalty?: number | undefined;
-  readonly frequencyPenalty?: number | undefined;
-  readonly presencePenalty?: number | undefined;
-  readonly logitBias?: Readonly<Record<number, number>> | undefined;
-  readonly stop?: readonly string[] | undefined;
-  readonly stopId?: readonly number[] | undefined;
-  readonly seed?: number | undefined;
+export interface GenerateOptions extends ModelOptions, TextSamplingOptions, StateOptions {
   readonly samples?: number | undefined;
   readonly logprobs?: number | undefined;
   readonly json?: boolean | undefined;
 }
 
-/** What `--json` prints: of one text, or with `--samples` of each, and the tokens of all. */
+/**
+ * What `--json` prints: of one text, or with `--samples` of each, and the tokens of all. Durations are measured from the moment the model
+ * is loaded.
+ */
 export type GenerateReport = (TextReport | { readonly samples: readonly TextReport[] }) &
-  Timing & {
+  TextTimes & {
     readonly prompt: string;
     readonly promptTokens: number | undefined;
     readonly device: {
@@ -60,29 +50,29 @@ export async function generate(
   const promptTokens = await countTokens(model, prompt, (kept?.state.position ?? 0) > 0);
 
   const { kind, name, software } = device;
-  const tell = (run: (TextReport | { readonly samples: readonly TextReport[] }) & Timing) => {
+  const tell = (run: (TextReport | { readonly samples: readonly TextReport[] }) & TextTimes) => {
     if (options.json !== true) return;
     const about = { promptTokens, device: { kind, name, software, reason }, model: folder };
     io.stdout.write(`${JSON.stringify({ prompt, ...run, ...about } satisfies GenerateReport)}\n`);
   };
   const show = options.json === true ? undefined : (text: string): void => void io.stdout.write(text);
   const wanted = generationOptions(options, io.signal);
-  let timing: Timing;
+  let times: TextTimes;
   if (options.samples === undefined) {
     const written = await writeKept(kept, io, () =>
       writeText(model, prompt, { ...wanted, ...(kept && { state: kept.state }) }, io, show),
     );
-    ({ timing } = written);
-    tell({ ...written.report, ...timing });
+    ({ times } = written);
+    tell({ ...written.report, ...times });
     await kept?.save(io, written.report.finishReason === "interrupted");
   } else {
     const written = await writeSamples(model, prompt, { ...wanted, n: options.samples }, io, show);
-    ({ timing } = written);
-    tell({ samples: written.reports, ...timing });
+    ({ times } = written);
+    tell({ samples: written.reports, ...times });
   }
   // Nothing more is said after Ctrl-C.
   io.signal.throwIfAborted();
-  io.stderr.write(`${formatTiming(timing)}\n`);
+  io.stderr.write(`${formatTextTimes(times)}\n`);
   await dispose();
 }
 
@@ -98,15 +88,11 @@ async function writeKept(kept: KeptState | undefined, io: Io, write: () => Promi
 
 /** As the library has them; what was not given is left to it. */
 function generationOptions(options: GenerateOptions, signal: AbortSignal) {
-  const { temperature, samples = 1, stopId: stopIds } = options;
-  const { maxTokens, minTokens, topK, topP, minP, typicalP, repetitionPenalty } = options;
-  const { frequencyPenalty, presencePenalty, logitBias, stop, seed, logprobs } = options;
-  return {
-    ...{ maxTokens, minTokens, topK, topP, minP, typicalP, repetitionPenalty },
-    ...{ frequencyPenalty, presencePenalty, logitBias, stop, stopIds, seed, logprobs, signal },
-    // Several times the likeliest text would be one text.
-    temperature: temperature ?? (samples > 1 ? 1 : undefined),
-  } satisfies TextOptions;
+  const { samples = 1, logprobs } = options;
+  const sampling = textSampling(options);
+  // Several times the likeliest text would be one text.
+  const temperature = sampling.temperature ?? (samples > 1 ? 1 : undefined);
+  return { ...sampling, temperature, logprobs, signal };
 }
 
 /** Options that are right alone, but not with each other. */

@@ -4,7 +4,7 @@ import { readInputFile } from "../input-file.ts";
 import type { Io } from "../io.ts";
 import type { Model, State } from "../library.ts";
 import { checkResultFile, writeResultFile } from "../output/result-file.ts";
-import { formatBytes } from "../output/units.ts";
+import { formatBytes, formatNumberOf } from "../output/units.ts";
 
 /** What users say of it. */
 export interface StateOptions {
@@ -71,7 +71,8 @@ export class KeptState {
     }
     const bytes = await this.state.save();
     await writeResultFile(path, bytes);
-    const count = `${position} ${position === 1 ? "token" : "tokens"}`;
-    io.stderr.write(`saved the state after ${count} in ${path}: ${formatBytes(bytes.byteLength)}\n`);
+    io.stderr.write(
+      `saved the state after ${formatNumberOf(position, "token")} in ${path}: ${formatBytes(bytes.byteLength)}\n`,
+    );
   }
 }

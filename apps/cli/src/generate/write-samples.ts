@@ -5,13 +5,13 @@ import { isInterruption } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
 import type { Model } from "../library.ts";
 import { createProgressBar } from "../output/progress-bar.ts";
+import { startTextTimes, type TextTimes } from "../output/text-times.ts";
 import { type TextEnd, TextRecord, type TextReport } from "./text-record.ts";
-import { type Timing, TokenClock } from "./token-clock.ts";
 
 /** Texts, and how long they took together. */
 export interface WrittenSamples {
   readonly reports: readonly TextReport[];
-  readonly timing: Timing;
+  readonly times: TextTimes;
 }
 
 /** What is said of each, and of all. */
@@ -34,8 +34,9 @@ export async function writeSamples(
 ): Promise<WrittenSamples> {
   const { n, maxTokens } = options;
   const records = Array.from({ length: n }, () => new TextRecord(model.tokenizer));
-  const clock = new TokenClock();
+  const meter = startTextTimes();
   const bar = createProgressBar(io.stderr, "writing", (total) => `${total} tokens`);
+  let written = 0;
   let results: readonly GenerateResult[] = [];
   try {
     const tokens = model.generateBatch([prompt], options);
@@ -45,9 +46,10 @@ export async function writeSamples(
         results = next.value;
         break;
       }
-      clock.tick();
+      meter.token();
+      written += 1;
       records[next.value.sample]?.add(next.value);
-      bar.update(clock.tokens, n * maxTokens);
+      bar.update(written, n * maxTokens);
       // A device that computes on this thread would otherwise keep Ctrl-C and a closed pipe from being noticed.
       await abortable(setImmediate(), io.signal);
     }
@@ -55,13 +57,13 @@ export async function writeSamples(
     if (!isInterruption(io.signal)) throw error;
   } finally {
     bar.stop();
-    if (clock.tokens > 0 || results.length > 0) show?.(formatSamples(prompt, records));
+    if (written > 0 || results.length > 0) show?.(formatSamples(prompt, records));
   }
   const reports = records.map((record, sample) => {
     const atBreak: TextEnd = record.tokens === maxTokens ? "length" : "interrupted";
     return record.report(results[sample]?.finishReason ?? atBreak);
   });
-  return { reports, timing: clock.stop() };
+  return { reports, times: meter.end() };
 }
 
 /** Each under its number. */

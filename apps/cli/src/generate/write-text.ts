@@ -3,13 +3,13 @@ import { setImmediate } from "node:timers/promises";
 import { isInterruption } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
 import type { Model, TextOptions } from "../library.ts";
+import { startTextTimes, type TextTimes } from "../output/text-times.ts";
 import { type TextEnd, TextRecord, type TextReport } from "./text-record.ts";
-import { type Timing, TokenClock } from "./token-clock.ts";
 
 /** A text, and how long it took. */
 export interface WrittenText {
   readonly report: TextReport;
-  readonly timing: Timing;
+  readonly times: TextTimes;
 }
 
 /**
@@ -35,7 +35,7 @@ export async function writeText(
   const wait = <T>(promise: Promise<T>) => (options.state ? promise : abortable(promise, io.signal));
 
   const record = new TextRecord(model.tokenizer);
-  const clock = new TokenClock();
+  const meter = startTextTimes();
   let finishReason: TextEnd;
   try {
     const tokens = model.generate(prompt, options);
@@ -46,7 +46,7 @@ export async function writeText(
         ({ finishReason } = next.value);
         break;
       }
-      clock.tick();
+      meter.token();
       record.add(next.value);
       write(next.value.text);
       // A device that computes on this thread would otherwise keep Ctrl-C and a closed pipe from being noticed.
@@ -58,5 +58,5 @@ export async function writeText(
   } finally {
     if (shown !== "" && !shown.endsWith("\n")) write("\n");
   }
-  return { report: record.report(finishReason), timing: clock.stop() };
+  return { report: record.report(finishReason), times: meter.end() };
 }

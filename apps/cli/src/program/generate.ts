@@ -2,65 +2,17 @@ import type { Command } from "commander";
 import { type GenerateOptions, generate } from "../commands/generate.ts";
 import type { Io } from "../io.ts";
 import type { Library } from "../library.ts";
-import {
-  parseCount,
-  parseDevice,
-  parseFile,
-  parseLogitBias,
-  parseLogprobs,
-  parseMaxTokens,
-  parseMinP,
-  parseMinTokens,
-  parseModelFolder,
-  parsePenalty,
-  parseQuantize,
-  parseRepetitionPenalty,
-  parseSeed,
-  parseStop,
-  parseStopId,
-  parseTemperature,
-  parseTopK,
-  parseTopP,
-  parseTypicalP,
-} from "../options.ts";
+import { parseCount, parseFile, parseLogprobs } from "../options.ts";
 import { DEFAULT_PROMPT } from "../prompt.ts";
-import { DEVICE_HELP, MODEL_HELP } from "./help.ts";
+import { addModelOptions, addSamplingOptions } from "./text-options.ts";
 
 /** `blackmamba generate`. */
 export function addGenerate(program: Command, io: Io, library: Library): void {
-  program
+  const command = program
     .command("generate")
     .description("continue a prompt; text goes to stdout as it comes, everything else to stderr")
-    .argument("[prompt]", `text to continue, "-" to read it from standard input (default: "${DEFAULT_PROMPT}")`)
-    .option("--model <model>", MODEL_HELP, parseModelFolder)
-    .option("--device <device>", DEVICE_HELP, parseDevice, "auto")
-    .option("--quantize <type>", "make the large matrices q8_0 or q4_0 while loading, or none", parseQuantize, "none")
-    .option("--max-tokens <count>", "most tokens to write", parseMaxTokens, 200)
-    .option("--min-tokens <count>", "the text does not end by a token before so many (default: 0)", parseMinTokens)
-    .option("--temperature <number>", "0 always takes the likeliest token; higher is more varied", parseTemperature)
-    .option("--top-k <count>", "choose among the so many likeliest tokens only", parseTopK)
-    .option("--top-p <number>", "choose among the likeliest tokens that together have this probability", parseTopP)
-    .option("--min-p <number>", "choose among tokens at least so many times as likely as the likeliest", parseMinP)
-    .option("--typical-p <number>", "choose among the most typical that together have this probability", parseTypicalP)
-    .option("--repetition-penalty <number>", "above 1 the text repeats itself less", parseRepetitionPenalty)
-    .option(
-      "--frequency-penalty <number>",
-      "take so much off a token's logit for each time that the text has it, -2 to 2",
-      parsePenalty("--frequency-penalty"),
-    )
-    .option(
-      "--presence-penalty <number>",
-      "take so much off the logit of each token that the text has, -2 to 2",
-      parsePenalty("--presence-penalty"),
-    )
-    .option(
-      "--logit-bias <id:bias>",
-      "add to a token's logit; -Infinity rules it out; may be given several times",
-      parseLogitBias,
-    )
-    .option("--stop <text>", "end the text before this comes; may be given several times", parseStop)
-    .option("--stop-id <id>", "end the text before this token; may be given several times", parseStopId)
-    .option("--seed <number>", "the same seed gives the same text on the same device", parseSeed)
+    .argument("[prompt]", `text to continue, "-" to read it from standard input (default: "${DEFAULT_PROMPT}")`);
+  addSamplingOptions(addModelOptions(command))
     .option("-n, --samples <count>", "write so many texts of the prompt, shown at the end", parseCount("--samples"))
     .option("--save-state <file>", "leave what the model has read in this file", parseFile("--save-state"))
     .option("--load-state <file>", "go on from such a file; the prompt may be left out", parseFile("--load-state"))

@@ -1,7 +1,7 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
 import type { DeviceListing, GenerateBatchOptions, ModelDescription } from "@blackmamba/model";
 import type { BenchReport } from "../bench/report.ts";
-import type { Library, LoadOptions, Model, State, TextOptions } from "../library.ts";
+import type { Library, LoadOptions, Model, State } from "../library.ts";
 
 export interface FakeLibrary extends Library {
   /** What the commands asked for, in order. */
@@ -39,6 +39,8 @@ export interface FakeLibraryOptions {
   /** Scores after which the device is gone. */
   readonly failsAfter?: number;
   readonly lacksTokenizer?: boolean;
+  /** Loaded in place of the one that tells the story. */
+  readonly model?: Partial<Model>;
   readonly deviceReason?: string;
   readonly deviceKind?: "cpu" | "webgpu";
   readonly devices?: readonly DeviceListing[];
@@ -70,14 +72,21 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     if (hangs === name) await new Promise(() => {});
   }
 
-  /** Of states, each of which is saved as its position. */
+  const words = (text: string) => (text === "" ? [] : text.split(" ").map((_, id) => id));
+
+  /** Of states, which know how far they are, and no more: `fake-chat-model.ts` has some that remember. */
   const positions = new Map<State, number>();
   function stateAt(position: number): State {
     const state: State = {
       get position() {
         return positions.get(state) ?? 0;
       },
+      byteLength: 1000,
+      advance: async () => undefined,
+      logits: async () => undefined,
+      clone: () => stateAt(state.position),
       save: async () => new TextEncoder().encode(String(state.position)),
+      dispose: async () => {},
     };
     positions.set(state, position);
     return state;
@@ -97,14 +106,19 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
 
   const model: Model = {
     tokenizer: {
-      encode: (text) => (text === "" ? [] : text.split(" ").map((_, id) => id)),
-      encodePrompt: (text) => text.split(" ").map((_, id) => id),
-      decode: (ids) => ids.map((id) => STORY[id % STORY.length]).join(""),
+      encode: words,
+      encodePrompt: words,
+      decode: (ids) => [...ids].map((id) => STORY[id % 4]).join(""),
       ...{ addBosToken: false, bosTokenId: 7, endTokenId: 7 },
     },
     parameters: { total: 100, active: 60 },
     fingerprint,
-    async *generate(prompt: string, { state, ...sampling }: TextOptions = {}) {
+    createState: () => stateAt(0),
+    async loadState(bytes) {
+      if (errors.loadState !== undefined) throw errors.loadState;
+      return stateAt(Number(new TextDecoder().decode(bytes)));
+    },
+    async *generate(prompt, { state, ...sampling } = {}) {
       await step("generate", prompt, state ? { ...sampling, state: state.position } : sampling);
       let told = 0;
       try {
@@ -116,7 +130,8 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
           yield token;
         }
       } finally {
-        if (state) positions.set(state, state.position + (prompt === "" ? 0 : prompt.split(" ").length) + told);
+        const read = typeof prompt === "string" ? words(prompt).length : prompt.length;
+        if (state) positions.set(state, state.position + read + told);
       }
     },
     async *generateBatch(prompts: readonly string[], { n = 1, ...sampling }: GenerateBatchOptions) {
@@ -129,11 +144,6 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
         if (!token) return Array.from({ length: n }, () => ({ finishReason }));
         for (let sample = n - 1; sample >= 0; sample -= 1) yield { ...token, index: 0, sample };
       }
-    },
-    createState: () => stateAt(0),
-    async loadState(bytes) {
-      if (errors.loadState !== undefined) throw errors.loadState;
-      return stateAt(Number(new TextDecoder().decode(bytes)));
     },
     async score(ids, scoring) {
       await step("score", Array.from(ids), scoring.from);
@@ -158,7 +168,7 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       await step("load", folder, ...(quantize ? [quantize] : []));
       for (const loadedBytes of [0, 13_000_000, 26_000_000])
         onProgress({ loadedBytes, totalBytes: 26_000_000, tensor: "a" });
-      return model;
+      return { ...model, ...options.model };
     },
     async convertModel(source, folder, { signal, onProgress, ...options }) {
       await step("convertModel", source, folder, options);

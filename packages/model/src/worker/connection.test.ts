@@ -227,7 +227,7 @@ test("a stream whose reader is slow is not far ahead", async () => {
   await vi.waitFor(() => expect(came()).toHaveLength(2));
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(came()).toHaveLength(2);
-  await pieces.return();
+  await pieces.return(undefined);
 });
 
 test("an aborted stream tells nothing more, not even what has come", async () => {

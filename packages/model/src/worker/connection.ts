@@ -17,7 +17,7 @@ type Piece<M> = M extends (...args: never[]) => AsyncIterable<infer P> ? P : nev
 /** Nothing of a generator that has no end of its own. */
 type Return<M> = M extends (...args: never[]) => AsyncGenerator<unknown, infer R>
   ? [R] extends [never]
-    ? void
+    ? undefined
     : R
   : never;
 

@@ -29,6 +29,7 @@ export {
   StateError,
   WorkerError,
 } from "../errors.ts";
+export type { DraftStatistics, LookupDraftOptions } from "../generate/draft/draft.ts";
 export type { BatchToken } from "../generate/generate-batch.ts";
 export type { LimitOptions } from "../generate/limits.ts";
 export type { SamplingOptions } from "../generate/sampling.ts";

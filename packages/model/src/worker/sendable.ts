@@ -35,15 +35,17 @@ const UNSENDABLE: readonly UnsendableOption[] = ["state", "cache", "logitProcess
 
 /** @throws OptionError naming one that cannot be given to a worker, whatever the types say */
 export function checkOptions(options: object | undefined): void {
-  const given: { readonly [name in UnsendableOption]?: unknown } = options ?? {};
-  for (const name of UNSENDABLE) {
-    if (given[name] === undefined) continue;
-    throw new OptionError(
-      name,
-      "none, as it cannot be given to a worker",
-      "one; load the model with BlackMamba from @blackmamba/model for it",
-    );
-  }
+  const given: { readonly [name in UnsendableOption]?: unknown } & Pick<GenerateOptions, "draft"> = options ?? {};
+  for (const name of UNSENDABLE) if (given[name] !== undefined) refuse(name);
+  if (given.draft && "model" in given.draft) refuse("draft.model");
+}
+
+function refuse(name: string): never {
+  throw new OptionError(
+    name,
+    "none, as it cannot be given to a worker",
+    "one; load the model with BlackMamba from @blackmamba/model for it",
+  );
 }
 
 function sendablePart(name: string, part: unknown): unknown {

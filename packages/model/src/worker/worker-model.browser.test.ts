@@ -163,6 +163,9 @@ test("what cannot be given to a worker is named", async () => {
     await expect(model.generate([1], options).next()).rejects.toThrow(message);
     await expect(model.generateBatch([[1]], options).next()).rejects.toThrow(message);
   }
+  const drafted = model.generate([1], { draft: { model: direct } } as object);
+  await expect(drafted.next()).rejects.toThrow("option draft.model: expected none, as it cannot be given to a worker");
+  expect(await idsOf(model.generate([1], { maxTokens: 2, draft: { lookup: true } }))).toHaveLength(2);
   // One that is left out by name is none.
   expect(await idsOf(model.generate([1], { maxTokens: 2, state: undefined } as object))).toHaveLength(2);
 });

@@ -6,6 +6,7 @@ import type { ForwardOptions } from "../blackmamba.ts";
 import type { ModelConfig } from "../config/config.ts";
 import type { ModelDescription } from "../describe.ts";
 import { WorkerError } from "../errors.ts";
+import type { LookupDraftOptions } from "../generate/draft/draft.ts";
 import type { GenerateOptions } from "../generate/generate.ts";
 import type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
 import type { GeneratedToken, GenerateResult } from "../generate/token.ts";
@@ -48,7 +49,10 @@ export interface WorkerLoadOptions extends Omit<LoadOptions, "device" | keyof Fe
  * As `GenerateOptions`, less what cannot be given to a worker: a `state` and a `cache` are on the model's own device, and
  * `logitProcessors` would have to answer across threads for each token.
  */
-export interface WorkerGenerateOptions extends Omit<GenerateOptions, UnsendableOption> {}
+export interface WorkerGenerateOptions extends Omit<GenerateOptions, UnsendableOption | "draft"> {
+  /** Guesses at what comes, from the text itself: another model is not in this worker. */
+  readonly draft?: LookupDraftOptions | undefined;
+}
 
 /** As `GenerateBatchOptions`, less what cannot be given to a worker: `cache` and `logitProcessors`. */
 export interface WorkerGenerateBatchOptions extends Omit<GenerateBatchOptions, UnsendableOption> {}
@@ -182,7 +186,7 @@ export class BlackMamba {
    *
    * @param prompt - text, or ids
    * @returns at its end why it ended there
-   * @throws OptionError naming an option that cannot be given to a worker: `state`, `cache` or `logitProcessors`
+   * @throws OptionError naming an option that cannot be given to a worker: `state`, `cache`, `logitProcessors` or `draft.model`
    */
   async *generate(
     prompt: string | ArrayLike<number>,
