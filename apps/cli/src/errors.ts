@@ -93,13 +93,13 @@ export class ReportFileError extends Error {
   }
 }
 
-/** A file of text that is to be evaluated cannot be read. */
-export class TextFileError extends Error {
-  readonly code = "ERR_TEXT_FILE";
+/** A file that a command is to read cannot be read, or is not what it should be. */
+export class InputFileError extends Error {
+  readonly code = "ERR_INPUT_FILE";
 
   constructor(path: string, message: string, options?: ErrorOptions) {
     super(`${path}: ${message}`, options);
-    this.name = "TextFileError";
+    this.name = "InputFileError";
   }
 }
 

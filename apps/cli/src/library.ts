@@ -6,10 +6,14 @@
 import type { EvalModel, EvalTokenizer } from "@blackmamba/eval";
 import type { FileCache } from "@blackmamba/hub";
 import type {
+  BatchToken,
   ConvertedWeights,
   DeviceChoice,
   DeviceListing,
+  GenerateBatchOptions,
+  GeneratedToken,
   GenerateOptions,
+  GenerateResult,
   LoadProgress,
   ModelDescription,
   Device as ModelDevice,
@@ -56,20 +60,21 @@ export interface State {
 /** The library's options, with the state that the text goes on from. */
 export type TextOptions = Omit<GenerateOptions, "state"> & { readonly state?: State | undefined };
 
+/** Text into ids and back. */
+export type TextTokenizer = Omit<EvalTokenizer, "encode"> & Pick<Tokenizer, "encode" | "encodePrompt" | "decode">;
+
 export interface Model extends EvalModel {
-  readonly tokenizer:
-    | (Omit<EvalTokenizer, "encode"> & Pick<Tokenizer, "encode" | "encodePrompt" | "decode">)
-    | undefined;
+  readonly tokenizer: TextTokenizer | undefined;
   readonly parameters: ParameterCount;
   readonly fingerprint: string;
   generate(
     prompt: string | ArrayLike<number>,
     options?: TextOptions,
-  ): AsyncGenerator<
-    { readonly id: number; readonly text: string },
-    { readonly finishReason: "stop" | "length" },
-    undefined
-  >;
+  ): AsyncGenerator<GeneratedToken, GenerateResult, undefined>;
+  generateBatch(
+    prompts: readonly string[],
+    options: GenerateBatchOptions,
+  ): AsyncGenerator<BatchToken, readonly GenerateResult[], undefined>;
   createState(): State;
   loadState(bytes: Uint8Array): Promise<State>;
   dispose(): Promise<void>;

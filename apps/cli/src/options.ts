@@ -13,7 +13,13 @@ const MAX_SEED = 2 ** 32 - 1;
 /** Of a bench's tokens, runs and sequences: beyond any use, and exact. */
 const MAX_COUNT = 10_000_000;
 
-/** Decimal only, no sign: no option takes a negative number. */
+/** Likeliest tokens that log-probabilities are given of, as the library has it. */
+const MAX_LOGPROBS = 20;
+
+/** Penalties, as the library has them. */
+const MAX_PENALTY = 2;
+
+/** Decimal only. A sign only where an option says so: most take no negative number. */
 const WHOLE_NUMBER = /^\d+$/;
 const NUMBER = /^(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
@@ -47,6 +53,50 @@ export function parseRepetitionPenalty(text: string): number {
   const value = number(text);
   if (value > 0 && Number.isFinite(value)) return value;
   throw wrong("--repetition-penalty", "a number above 0", text);
+}
+
+export function parseTypicalP(text: string): number {
+  const value = number(text);
+  if (value > 0 && value <= 1) return value;
+  throw wrong("--typical-p", "a number above 0 and at most 1", text);
+}
+
+/** Parses a penalty, which may be a reward. */
+export function parsePenalty(option: string): (text: string) => number {
+  return (text) => {
+    const value = signedNumber(text);
+    if (Math.abs(value) <= MAX_PENALTY) return value;
+    throw wrong(option, `a number from ${-MAX_PENALTY} to ${MAX_PENALTY}`, text);
+  };
+}
+
+/** Each use of the option adds one. */
+export function parseLogitBias(
+  text: string,
+  before: Readonly<Record<number, number>> = {},
+): Readonly<Record<number, number>> {
+  const [, idText = "", biasText = ""] = /^([^:]*):(.*)$/.exec(text) ?? [];
+  const isBan = biasText === "-Infinity";
+  const bias = isBan ? Number.NEGATIVE_INFINITY : signedNumber(biasText);
+  if (!WHOLE_NUMBER.test(idText) || Number(idText) > MAX_COUNT || !(isBan || Number.isFinite(bias))) {
+    throw wrong("--logit-bias", "an id and what is added to its logit, such as 42:-2.5 or 42:-Infinity", text);
+  }
+  const id = Number(idText);
+  if (id in before) throw wrong("--logit-bias", `one bias for the id ${id}`, text);
+  return { ...before, [id]: bias };
+}
+
+export function parseMinTokens(text: string): number {
+  return wholeNumber("--min-tokens", text, 0, Number.MAX_SAFE_INTEGER, "a whole number of 0 or more");
+}
+
+export function parseLogprobs(text: string): number {
+  return wholeNumber("--logprobs", text, 0, MAX_LOGPROBS, `a whole number from 0 to ${MAX_LOGPROBS}`);
+}
+
+/** Each use of the option adds one. */
+export function parseStopId(text: string, before: readonly number[] = []): readonly number[] {
+  return [...before, vocabularyId("--stop-id", text)];
 }
 
 /** Each use of the option adds one. */
@@ -139,7 +189,7 @@ export function parseTask(text: string): EvalTask {
 }
 
 export function parseStartId(text: string): number {
-  return wholeNumber("--start-id", text, 0, MAX_COUNT, "an id of the vocabulary, a whole number of 0 or more");
+  return vocabularyId("--start-id", text);
 }
 
 /** Parses an option that names a file to write to. */
@@ -182,6 +232,11 @@ function path(argument: string, text: string, expected: string): string {
   throw wrong(argument, expected, text);
 }
 
+/** Which vocabulary that is, only the model knows. */
+function vocabularyId(option: string, text: string): number {
+  return wholeNumber(option, text, 0, MAX_COUNT, "an id of the vocabulary, a whole number of 0 or more");
+}
+
 function wholeNumber(option: string, text: string, least: number, most: number, expected: string): number {
   const value = WHOLE_NUMBER.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
@@ -190,6 +245,10 @@ function wholeNumber(option: string, text: string, least: number, most: number, 
 
 function number(text: string): number {
   return NUMBER.test(text) ? Number(text) : Number.NaN;
+}
+
+function signedNumber(text: string): number {
+  return text.startsWith("-") ? -number(text.slice(1)) : number(text);
 }
 
 function wrong(option: string, expected: string, text: string): UsageError {

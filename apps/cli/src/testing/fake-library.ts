@@ -1,5 +1,5 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
-import type { DeviceListing, ModelDescription } from "@blackmamba/model";
+import type { DeviceListing, GenerateBatchOptions, ModelDescription } from "@blackmamba/model";
 import type { BenchReport } from "../bench/report.ts";
 import type { Library, LoadOptions, Model, State } from "../library.ts";
 
@@ -19,6 +19,7 @@ type Step =
   | "load"
   | "generate"
   | "advance"
+  | "loadState"
   | "convertModel"
   | "synthModel"
   | "describeModel"
@@ -71,7 +72,38 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     if (hangs === name) await new Promise(() => {});
   }
 
-  const words = (text: string) => text.split(" ").map((_, id) => id);
+  const words = (text: string) => (text === "" ? [] : text.split(" ").map((_, id) => id));
+
+  /** Of states, which know how far they are, and no more: `fake-chat-model.ts` has some that remember. */
+  const positions = new Map<State, number>();
+  function stateAt(position: number): State {
+    const state: State = {
+      get position() {
+        return positions.get(state) ?? 0;
+      },
+      byteLength: 1000,
+      advance: async () => undefined,
+      logits: async () => undefined,
+      clone: () => stateAt(state.position),
+      save: async () => new TextEncoder().encode(String(state.position)),
+      dispose: async () => {},
+    };
+    positions.set(state, position);
+    return state;
+  }
+
+  /** The token after so many, or why there is none. */
+  function storyOf(maxTokens = 0) {
+    const story = pieces ?? STORY;
+    return (id: number, logprobs?: number) => {
+      if (id >= maxTokens) return { finishReason: "length" } as const;
+      if (pieces !== undefined && id >= pieces.length) return { finishReason: "stop" } as const;
+      const topLogprobs = Array.from({ length: logprobs ?? 0 }, (_, i) => ({ id: i, logprob: -1 - i }));
+      const facts = logprobs === undefined ? {} : { logprob: -0.5, topLogprobs };
+      return { token: { id, text: story[id % story.length]!, ...facts } } as const;
+    };
+  }
+
   const model: Model = {
     tokenizer: {
       encode: words,
@@ -81,15 +113,37 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     },
     parameters: { total: 100, active: 60 },
     fingerprint,
-    createState: () => fakeState(0),
-    loadState: async () => fakeState(7),
-    async *generate(prompt, sampling = {}) {
-      await step("generate", prompt, sampling);
-      for (let id = 0; id < (sampling.maxTokens ?? 0) && (pieces === undefined || id < pieces.length); id += 1) {
-        if (id === 1 && errors.advance !== undefined) throw errors.advance;
-        yield { id, text: (pieces ?? STORY)[id % (pieces ?? STORY).length]! };
+    createState: () => stateAt(0),
+    async loadState(bytes) {
+      if (errors.loadState !== undefined) throw errors.loadState;
+      return stateAt(Number(new TextDecoder().decode(bytes)));
+    },
+    async *generate(prompt, { state, ...sampling } = {}) {
+      await step("generate", prompt, state ? { ...sampling, state: state.position } : sampling);
+      let told = 0;
+      try {
+        for (const story = storyOf(sampling.maxTokens); ; told += 1) {
+          sampling.signal?.throwIfAborted();
+          if (told === 1 && errors.advance !== undefined) throw errors.advance;
+          const { token, finishReason } = story(told, sampling.logprobs);
+          if (!token) return { finishReason };
+          yield token;
+        }
+      } finally {
+        const read = typeof prompt === "string" ? words(prompt).length : prompt.length;
+        if (state) positions.set(state, state.position + read + told);
       }
-      return { finishReason: pieces === undefined ? "length" : "stop" };
+    },
+    async *generateBatch(prompts: readonly string[], { n = 1, ...sampling }: GenerateBatchOptions) {
+      await step("generate", prompts, { ...sampling, n });
+      const story = storyOf(sampling.maxTokens);
+      for (let index = 0; ; index += 1) {
+        sampling.signal?.throwIfAborted();
+        if (index === 1 && errors.advance !== undefined) throw errors.advance;
+        const { token, finishReason } = story(index, sampling.logprobs);
+        if (!token) return Array.from({ length: n }, () => ({ finishReason }));
+        for (let sample = n - 1; sample >= 0; sample -= 1) yield { ...token, index: 0, sample };
+      }
     },
     async score(ids, scoring) {
       await step("score", Array.from(ids), scoring.from);
@@ -146,19 +200,6 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       return devices;
     },
     defaultModelFolder: async () => "/models/storyteller",
-  };
-}
-
-/** Knows how far it is, and no more: `fake-chat-model.ts` has states that remember. */
-function fakeState(position: number): State {
-  return {
-    position,
-    byteLength: 1000,
-    advance: async () => undefined,
-    logits: async () => undefined,
-    clone: () => fakeState(position),
-    save: async () => new Uint8Array(4),
-    dispose: async () => {},
   };
 }
 
