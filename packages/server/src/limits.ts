@@ -1,0 +1,23 @@
+/** How much one request may ask for. */
+
+/** Limits of a request. What is beyond one is refused with a message that names it. */
+export interface RequestLimits {
+  /** Bytes of a body. Default 4 MiB: a prompt of the longest that is taken, as ids. */
+  readonly bodyByteLength: number;
+  /** Tokens of a prompt. Default 32,768. */
+  readonly promptTokens: number;
+  /** Tokens of an answer; those of a chat that asks for no number. Default 4,096. */
+  readonly maxTokens: number;
+  /** Texts: prompts times `n`. Default 128, as OpenAI has it for `n`; never more than have a place in the batch and its queue. */
+  readonly choices: number;
+  /** Stop strings. Default 16; OpenAI takes 4. */
+  readonly stops: number;
+}
+
+export const DEFAULT_LIMITS: RequestLimits = {
+  bodyByteLength: 4 * 2 ** 20,
+  promptTokens: 32_768,
+  maxTokens: 4_096,
+  choices: 128,
+  stops: 16,
+};
