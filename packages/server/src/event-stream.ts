@@ -16,6 +16,9 @@ const HEADERS = {
   "X-Accel-Buffering": "no",
 };
 
+/** Events that wait for the client before their texts do. */
+const BUFFERED_EVENTS = 16;
+
 /** Sends one event's data. */
 export type Send = (data: string) => Promise<void>;
 
@@ -28,40 +31,52 @@ export function eventStream(
   { stallMs, heartbeatMs }: EventStreamOptions,
   write: (send: Send) => Promise<void>,
 ): Response {
-  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-  const writer = writable.getWriter();
   const encoder = new TextEncoder();
-  let isGone = false;
-  // The reader cancels: whoever carries the response does when the connection breaks.
-  writer.closed.catch(() => {
-    isGone = true;
-    exchange.abort(new ClientGoneError("went away"));
-  });
-
+  let isOpen = true;
   let lastAt = performance.now();
+  // Of everyone who waits for the client to take something.
+  let waiters: (() => void)[] = [];
+  const wakeAll = (): void => {
+    for (const wake of waiters.splice(0)) wake();
+  };
+  const giveUp = (how: string): void => {
+    isOpen = false;
+    exchange.abort(new ClientGoneError(how));
+    wakeAll();
+  };
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
+  const body = new ReadableStream<Uint8Array>(
+    {
+      start(own) {
+        controller = own;
+      },
+      pull: wakeAll,
+      // Whoever carries the response does it when the connection breaks.
+      cancel: () => giveUp("went away"),
+    },
+    { highWaterMark: BUFFERED_EVENTS },
+  );
+
   async function put(text: string): Promise<void> {
-    if (isGone) return;
+    if (!isOpen) return;
+    controller.enqueue(encoder.encode(text));
+    lastAt = performance.now();
+    if ((controller.desiredSize ?? 0) > 0) return;
     const stall = setTimeout(() => {
-      const reason = new ClientGoneError(`took nothing for ${stallMs / 1000} s`);
-      exchange.abort(reason);
-      void writer.abort(reason);
+      controller.error(new ClientGoneError("takes nothing"));
+      giveUp(`took nothing for ${stallMs / 1000} s`);
     }, stallMs);
-    try {
-      await writer.write(encoder.encode(text));
-      lastAt = performance.now();
-    } catch {
-      // It is gone: the exchange knows, and ends.
-    } finally {
-      clearTimeout(stall);
-    }
+    await new Promise<void>((resolve) => waiters.push(resolve));
+    clearTimeout(stall);
   }
 
   const heartbeat = setInterval(() => {
     if (performance.now() - lastAt >= heartbeatMs) void put(": still at it\n\n");
   }, heartbeatMs);
-  void write((data) => put(`data: ${data}\n\n`)).finally(async () => {
+  void write((data) => put(`data: ${data}\n\n`)).finally(() => {
     clearInterval(heartbeat);
-    await writer.close().catch(() => {});
+    if (isOpen) controller.close();
+    isOpen = false;
   });
-  return new Response(readable, { headers: HEADERS });
+  return new Response(body, { headers: HEADERS });
 }
