@@ -63,7 +63,8 @@ export function eventStream(
     lastAt = performance.now();
     if ((controller.desiredSize ?? 0) > 0) return;
     const stall = setTimeout(() => {
-      controller.error(new ClientGoneError("takes nothing"));
+      // Without [DONE]: should it go on reading, it sees that this is not all.
+      if (isOpen) controller.close();
       giveUp(`took nothing for ${stallMs / 1000} s`);
     }, stallMs);
     await new Promise<void>((resolve) => waiters.push(resolve));

@@ -16,6 +16,7 @@ export interface ExchangeCounts {
 export class Exchange {
   readonly counts: ExchangeCounts = { promptTokens: 0, completionTokens: 0, firstTokenMs: undefined };
   readonly #controller = new AbortController();
+  readonly #texts: AbortController[] = [];
   #onEnd: (() => void)[] = [];
   #isEnded = false;
   #error: ApiError | undefined;
@@ -40,9 +41,18 @@ export class Exchange {
     return this.#controller.signal;
   }
 
+  /** A signal as `signal`, for one text: many listeners on one signal look like a leak. */
+  textSignal(): AbortSignal {
+    const controller = new AbortController();
+    if (this.signal.aborted) controller.abort(this.signal.reason);
+    this.#texts.push(controller);
+    return controller.signal;
+  }
+
   /** Ends it. Only the first reason counts. */
   abort(reason: unknown): void {
-    this.#controller.abort(reason);
+    if (this.signal.aborted) return;
+    for (const controller of [this.#controller, ...this.#texts]) controller.abort(reason);
   }
 
   /** What it failed with, once it has ended. */

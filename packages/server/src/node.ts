@@ -23,6 +23,11 @@ export interface ListenOptions {
   readonly headersTimeoutMs?: number | undefined;
   /** The longest that a request may take to come as a whole. Default 60,000. */
   readonly requestTimeoutMs?: number | undefined;
+  /**
+   * Connections on which nothing moves for so long are closed. Default 660,000: somewhat more than a server's default `timeoutMs`, in
+   * which an answer that is not streamed has to come.
+   */
+  readonly idleTimeoutMs?: number | undefined;
   /** Most connections at once; more are closed at once. Default 4,096. */
   readonly maxConnections?: number | undefined;
 }
@@ -49,7 +54,7 @@ const LAST_WORDS_MS = 1_000;
  */
 export async function listen(server: Server, options: ListenOptions = {}): Promise<Listener> {
   const { host = "127.0.0.1", port = 8080 } = options;
-  const { headersTimeoutMs = 10_000, requestTimeoutMs = 60_000, maxConnections = 4_096 } = options;
+  const { headersTimeoutMs = 10_000, requestTimeoutMs = 60_000, idleTimeoutMs = 660_000 } = options;
   const http = createHttpServer(
     {
       headersTimeout: headersTimeoutMs,
@@ -59,7 +64,8 @@ export async function listen(server: Server, options: ListenOptions = {}): Promi
     },
     getRequestListener(server.fetch, { overrideGlobalObjects: false, errorHandler: onBadRequest }),
   );
-  http.maxConnections = maxConnections;
+  http.maxConnections = options.maxConnections ?? 4_096;
+  http.timeout = idleTimeoutMs;
   http.on("clientError", onClientError);
   await new Promise<void>((resolve, reject) => {
     http.once("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(host, port, cause)));

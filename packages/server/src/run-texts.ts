@@ -48,7 +48,8 @@ export async function runTexts(
   }
 
   async function readText(prompt: Prompt, index: number, nth: number): Promise<DoneText> {
-    const { signal, counts } = exchange;
+    const { counts } = exchange;
+    const signal = exchange.textSignal();
     signal.throwIfAborted();
     const { seed, ...options } = request.options;
     // The texts of one prompt differ, and each is what it would be alone.

@@ -114,11 +114,11 @@ class FakeBatcher implements Batcher {
     await this.#enter(signal);
     try {
       for (const token of this.#echo(ids, options)) yield token;
-      const { tokens, finishReason } = this.#plan(ids, options);
-      for (const [at, token] of tokens.entries()) {
+      const { text, finishReason } = this.#plan(ids, options);
+      for (let at = 0; at < text.length; at++) {
         await setTimeout(this.#options.stepMs ?? 0, undefined, signal && { signal });
         if (this.#options.failure?.after === at) throw this.#options.failure.error;
-        yield token;
+        yield this.#token(text.charCodeAt(at), text[at] as string, options, true);
       }
       return { finishReason };
     } catch (error) {
@@ -140,7 +140,7 @@ class FakeBatcher implements Batcher {
     }));
   }
 
-  #plan(ids: readonly number[], options: BatchOptions): { tokens: BatchToken[]; finishReason: FinishReason } {
+  #plan(ids: readonly number[], options: BatchOptions): { text: string; finishReason: FinishReason } {
     const { maxTokens = 200, stop = [], seed, minTokens = 0 } = options;
     const ownLength = Math.max(minTokens, this.#options.length ?? Number.POSITIVE_INFINITY);
     let text = fakeText(ids, Math.min(maxTokens, ownLength), seed);
@@ -150,8 +150,7 @@ class FakeBatcher implements Batcher {
       text = text.slice(0, Math.min(...stops));
       finishReason = "stop";
     }
-    const tokens = fakeTokenizer.encode(text).map((id) => this.#token(id, String.fromCharCode(id), options, true));
-    return { tokens, finishReason };
+    return { text, finishReason };
   }
 
   #token(id: number, text: string, { logprobs }: BatchOptions, hasLogprob: boolean): BatchToken {
