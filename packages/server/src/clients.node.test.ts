@@ -5,7 +5,14 @@ import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createServer, type ServerOptions } from "./create-server.ts";
 import { type Listener, listen } from "./node.ts";
-import { BOS, type FakeModel, type FakeModelOptions, fakeModel, fakeText, fakeTokenizer } from "./testing/fake-model.ts";
+import {
+  BOS,
+  type FakeModel,
+  type FakeModelOptions,
+  fakeModel,
+  fakeText,
+  fakeTokenizer,
+} from "./testing/fake-model.ts";
 
 const idsOf = (text: string) => [BOS, ...fakeTokenizer.encode(text)];
 const CHAT_PROMPT = "User: Hi\n\nAssistant:";
@@ -82,7 +89,10 @@ describe("openai", () => {
     }
     expect(text).toBe(expected);
     const final = await started.openai.chat.completions.stream(body).finalChatCompletion();
-    expect(final.choices[0]).toMatchObject({ message: { role: "assistant", content: expected }, finish_reason: "length" });
+    expect(final.choices[0]).toMatchObject({
+      message: { role: "assistant", content: expected },
+      finish_reason: "length",
+    });
   });
 
   test("lists models", async () => {

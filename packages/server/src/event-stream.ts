@@ -35,7 +35,7 @@ export function eventStream(
   let isOpen = true;
   let lastAt = performance.now();
   // Of everyone who waits for the client to take something.
-  let waiters: (() => void)[] = [];
+  const waiters: (() => void)[] = [];
   const wakeAll = (): void => {
     for (const wake of waiters.splice(0)) wake();
   };

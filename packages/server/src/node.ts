@@ -67,6 +67,11 @@ export async function listen(server: Server, options: ListenOptions = {}): Promi
   http.maxConnections = options.maxConnections ?? 4_096;
   http.timeout = idleTimeoutMs;
   http.on("clientError", onClientError);
+  http.on("checkExpectation", (_request, response) => {
+    const failure = invalidRequest(417, "expected no header Expect but 100-continue, found another");
+    response.writeHead(failure.status, { Connection: "close", "Content-Type": "application/json" });
+    response.end(JSON.stringify(failure.body()));
+  });
   await new Promise<void>((resolve, reject) => {
     http.once("error", (cause: NodeJS.ErrnoException) => reject(cannotListen(host, port, cause)));
     http.listen(port, host, resolve);
@@ -87,8 +92,8 @@ async function close(http: HttpServer, server: Server, deadlineMs: number | unde
 
 /** Addresses and headers that `Request` does not take. */
 function onBadRequest(error: unknown): Response {
-  const message = `expected an HTTP request, found that ${error instanceof Error ? error.message : String(error)}`;
-  const failure = new ApiError("invalid_request", message, { status: 400 });
+  const reason = error instanceof Error ? error.message : String(error);
+  const failure = invalidRequest(400, `expected an address and headers that can be read, found others (${reason})`);
   return Response.json(failure.body(), { status: failure.status });
 }
 
@@ -108,7 +113,7 @@ function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     400,
     "expected an HTTP/1.1 request, found something else",
   ];
-  const body = JSON.stringify(new ApiError("invalid_request", message, { status }).body());
+  const body = JSON.stringify(invalidRequest(status, message).body());
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     "Connection: close",
@@ -116,6 +121,10 @@ function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+function invalidRequest(status: number, message: string): ApiError {
+  return new ApiError("invalid_request", message, { status });
 }
 
 function cannotListen(host: string, port: number, cause: NodeJS.ErrnoException): ListenError {
