@@ -16,6 +16,7 @@ export { ApiError, ChatTemplateError, type ErrorBody, type ErrorType } from "./e
 export type { ExchangeCounts } from "./exchange.ts";
 export { parseKeys } from "./keys.ts";
 export { DEFAULT_LIMITS, type RequestLimits } from "./limits.ts";
+export { type ChatTemplateOptions, readChatTemplate } from "./read-chat-template.ts";
 export type { RequestRecord } from "./request-record.ts";
 export type {
   Batcher,

@@ -94,7 +94,7 @@ describe("connections", () => {
     ["headers without an end", `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431],
     [
       "a chunk that has no size",
-      request("").replace("Content-Length: 0", "Transfer-Encoding: chunked") + "zz\r\n",
+      `${request("").replace("Content-Length: 0", "Transfer-Encoding: chunked")}zz\r\n`,
       400,
     ],
     ["no host that could be", "GET /health HTTP/1.1\r\nHost: a b\r\n\r\n", 400],

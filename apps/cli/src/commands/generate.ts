@@ -2,14 +2,14 @@
  * `blackmamba generate`: text from a model. The text goes to stdout as it comes, what is said about it to stderr.
  */
 import { setImmediate } from "node:timers/promises";
-import type { DeviceChoice, GenerateOptions as GenerationOptions, QuantizedDType } from "@blackmamba/model";
+import type { DeviceChoice, GenerateOptions as GenerationOptions } from "@blackmamba/model";
 import { MissingTokenizerError, StopError } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
-import type { Device, Library, Model } from "../library.ts";
+import type { Library, Model } from "../library.ts";
 import { type Quantize, quantizedType } from "../options.ts";
-import { createProgressBar } from "../output/progress-bar.ts";
-import { formatBytes, formatDuration } from "../output/units.ts";
+import { formatDuration } from "../output/units.ts";
 import { readPrompt } from "../prompt.ts";
+import { loadWithProgress } from "./load-with-progress.ts";
 
 export interface GenerateOptions {
   readonly model?: string | undefined;
@@ -63,7 +63,7 @@ export async function generate(
   if (await library.lacksTokenizer(folder)) throw new MissingTokenizerError(folder);
   const { device, reason } = await abortable(library.selectDevice(options.device), io.signal);
   io.stderr.write(`device ${oneLine(reason)}\n`);
-  const model = await load(folder, device, quantizedType(options.quantize), io, library);
+  const model = await loadWithProgress(folder, device, quantizedType(options.quantize), io, library);
 
   const run = await continueText(model, prompt, options, io);
   if (options.json === true) {
@@ -83,35 +83,6 @@ export async function generate(
   // Not after an interruption: the process ends then, and takes everything with it.
   await model.dispose();
   await device.dispose();
-}
-
-async function load(
-  folder: string,
-  device: Device,
-  quantize: QuantizedDType | undefined,
-  io: Io,
-  library: Library,
-): Promise<Model> {
-  const bar = createProgressBar(io.stderr, "loading");
-  const start = performance.now();
-  let byteLength = 0;
-  try {
-    const loading = library.load(folder, {
-      device,
-      quantize,
-      signal: io.signal,
-      onProgress({ loadedBytes, totalBytes }) {
-        byteLength = totalBytes;
-        bar.update(loadedBytes, totalBytes);
-      },
-    });
-    const model = await abortable(loading, io.signal);
-    bar.stop();
-    io.stderr.write(`loaded ${formatBytes(byteLength)} in ${formatDuration(performance.now() - start)}\n`);
-    return model;
-  } finally {
-    bar.stop();
-  }
 }
 
 type Run = Pick<

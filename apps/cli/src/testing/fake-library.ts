@@ -1,5 +1,6 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
 import type { DeviceListing, GenerateOptions, ModelDescription } from "@blackmamba/model";
+import type { RequestRecord } from "@blackmamba/server";
 import type { BenchReport } from "../bench/report.ts";
 import type { Library, LoadOptions, Model } from "../library.ts";
 
@@ -23,7 +24,9 @@ type Step =
   | "synthModel"
   | "describeModel"
   | "listDevices"
-  | "bench";
+  | "bench"
+  | "readChatTemplate"
+  | "serve";
 
 export interface FakeLibraryOptions {
   /** Pieces of the story after which the model ends the text. Default: it goes on forever. */
@@ -33,6 +36,10 @@ export interface FakeLibraryOptions {
   /** Waits forever instead. */
   readonly hangs?: "selectDevice" | "load" | "generate" | "bench";
   readonly lacksTokenizer?: boolean;
+  /** What the model's folder has. */
+  readonly chatTemplate?: string;
+  /** What a server answers once its model is there. */
+  readonly requests?: readonly RequestRecord[];
   readonly deviceReason?: string;
   readonly deviceKind?: "cpu" | "webgpu";
   readonly devices?: readonly DeviceListing[];
@@ -106,6 +113,18 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       onStage("decode");
       for (const done of [1, 6]) onProgress({ done, total: 6, unit: "runs" });
       return { ...REPORT, device: { kind: own.kind, name: own.name, software: own.software } };
+    },
+    async readChatTemplate(folder) {
+      await step("readChatTemplate", folder);
+      return options.chatTemplate;
+    },
+    async serve(load, { onRequest, ...request }) {
+      await step("serve", request);
+      return {
+        url: `http://${request.host}:${request.port}`,
+        ready: load().then(() => options.requests?.forEach(onRequest)),
+        close: async ({ deadlineMs }) => void calls.push({ name: "close", arguments: [deadlineMs] }),
+      };
     },
     openCache: async () => fakeCache(calls),
     async listDevices() {

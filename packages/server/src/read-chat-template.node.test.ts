@@ -1,0 +1,38 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { modelFolder } from "@blackmamba/storyteller";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readChatTemplate } from "./read-chat-template.ts";
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "blackmamba-template-"));
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+const config = (chat_template: unknown) =>
+  writeFile(join(folder, "tokenizer_config.json"), JSON.stringify({ chat_template }));
+
+test("a base model has none", async () => {
+  expect(await readChatTemplate(modelFolder)).toBeUndefined();
+});
+
+test("the one in tokenizer_config.json, or of several the default", async () => {
+  await config("one");
+  expect(await readChatTemplate(folder)).toBe("one");
+  await config([
+    { name: "rag", template: "a" },
+    { name: "default", template: "b" },
+  ]);
+  expect(await readChatTemplate(folder)).toBe("b");
+  await config(5);
+  await expect(readChatTemplate(folder)).rejects.toMatchObject({ code: "ERR_CHAT_TEMPLATE" });
+});
+
+test("a file of its own goes first", async () => {
+  await writeFile(join(folder, "chat_template.jinja"), "own");
+  expect(await readChatTemplate(folder)).toBe("own");
+});
