@@ -54,5 +54,6 @@ export {
   type ReadPickleOptions,
   readPickle,
 } from "./torch/pickle.ts";
+export { crc32 } from "./torch/crc32.ts";
 export { openTorchCheckpoint } from "./torch/torch-checkpoint.ts";
 export { type WriteTorchOptions, writeTorch } from "./torch/write-torch.ts";

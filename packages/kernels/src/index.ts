@@ -10,17 +10,21 @@ export { hostMatrix } from "./host-matrix.ts";
 export { type LinearOperands, type LinearParams, linear, MAX_UNGROUPED_TOKENS, recordLinear } from "./linear/linear.ts";
 export { erf, gelu, sigmoid, silu, softplus } from "./math.ts";
 export { type NormOperands, type NormParams, norm } from "./norm/norm.ts";
+export { biasOf, marksOf } from "./sample/marks.ts";
 export { NAN_FLAG } from "./sample/pick/no-id.ts";
 export {
+  createAdjustments,
+  createDeviations,
   createSampleScratch,
   createSampleState,
   recordSample,
+  type SampleAdjustments,
   type SampleKind,
   type SampleOperands,
   type SampleScratch,
   type SampleState,
   sampleKind,
-  seenBitmap,
+  unionKind,
 } from "./sample/sample.ts";
 export { encodeSettings, type SampleSettings } from "./sample/settings.ts";
 export {

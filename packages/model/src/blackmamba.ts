@@ -6,22 +6,30 @@ import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { ModelConfig } from "./config/config.ts";
 import type { DeviceModel } from "./device/device-model.ts";
 import type { RenewableModel } from "./device/renewable-model.ts";
-import { NoTokenizerError, OptionError, PromptError } from "./errors.ts";
-import { checkIds, type Sequence } from "./forward/engine.ts";
-import { type GenerateOptions, generateTokens, limitsOf } from "./generate/generate.ts";
-import { type BatchToken, type GenerateBatchOptions, generateBatchTokens } from "./generate/generate-batch.ts";
-import { samplingOf } from "./generate/sampling.ts";
+import { checkIds } from "./forward/check-ids.ts";
+import type { Engine, Visitor } from "./forward/engine.ts";
+import type { Sequence } from "./forward/sequence.ts";
+import { Batcher, type BatcherOptions, type PreparedText } from "./generate/batcher.ts";
+import { echoTokens } from "./generate/echo.ts";
+import { type GenerateOptions, generateTokens } from "./generate/generate.ts";
+import {
+  type BatchToken,
+  DEFAULT_BATCH_SIZE,
+  type GenerateBatchOptions,
+  generateBatchTokens,
+} from "./generate/generate-batch.ts";
+import { checkCount, checkOptions, type PreparedModel, prepareText } from "./generate/prepare-text.ts";
 import { SequenceIds } from "./generate/sequence-ids.ts";
-import type { GeneratedToken } from "./generate/text.ts";
+import { TextProgress } from "./generate/text-progress.ts";
+import type { GeneratedToken, GenerateResult } from "./generate/token.ts";
 import { type CreateOptions, createModel, type LoadedModel, type LoadOptions, loadModel } from "./load-model.ts";
 import { ModelState } from "./model-state.ts";
 import type { ParameterCount } from "./parameters.ts";
+import { PrefixCache, type PrefixCacheOptions } from "./prefix-cache.ts";
 import { type ForwardProfile, type ProfileOptions, profileForward } from "./profile.ts";
+import { type ScoreOptions, type Scores, scoreIds } from "./score.ts";
 import type { ModelSource } from "./source/open-model.ts";
 import { type Trace, type TraceOptions, traceForward } from "./trace.ts";
-
-/** Enough to read each weight for many tokens, and few enough for their states to be small beside the weights. */
-const DEFAULT_BATCH_SIZE = 32;
 
 /** Options of {@link BlackMamba.logits} and {@link BlackMamba.advanceAll}. */
 export interface ForwardOptions {
@@ -56,6 +64,14 @@ export class BlackMamba {
   /** The device that the model is on: another one, once it was lost and the model was loaded again. */
   get device(): Device {
     return this.#renewable.current.device;
+  }
+
+  /**
+   * Tells the model from others: 16 hexadecimal digits, made of its configuration and weights in the precision they are used in. The
+   * same on every device; of a model that `create` has made, its own.
+   */
+  get fingerprint(): string {
+    return this.#renewable.current.fingerprint;
   }
 
   /** One line on which device was taken and why. */
@@ -120,6 +136,26 @@ export class BlackMamba {
   }
 
   /**
+   * How likely each token of a text is after those before it: computed chunk by chunk, in memory that does not grow with the vocabulary
+   * times the text.
+   *
+   * @param ids - at least one id
+   * @returns for each id, at its own index, the natural logarithm of its probability, in float64 from the model's float32 logits, and
+   *   whether it is the likeliest. The first has none (NaN): with a state, `logprobOf` finds it in what `state.advance` returned last
+   * @throws PromptError for no ids, or one that is not in the vocabulary; NumericError where the model computes NaN
+   */
+  async score(ids: ArrayLike<number>, options: ScoreOptions = {}): Promise<Scores> {
+    this.#renewable.assertUsable();
+    const { vocab } = this.config;
+    checkIds(ids, vocab);
+    const { state, signal } = options;
+    const take = (engine: Engine, sequence: Sequence) =>
+      scoreIds((part, visitor) => engine.visit(sequence, part, visitor, signal), ids, vocab, options);
+    if (state) return ModelState.consume(this.#renewable, state, "score", ids, take, signal);
+    return this.#withSequence(({ engine }, sequence) => take(engine, sequence), signal);
+  }
+
+  /**
    * What happens inside, from an empty state: the residual stream after each layer, each router's choice, and the hidden attention
    * of each Mamba, unless `hiddenAttention` is false.
    *
@@ -151,48 +187,49 @@ export class BlackMamba {
    * their tokens take turns.
    *
    * @param prompt - text, or ids
+   * @returns at its end why it ended there
    */
   async *generate(
     prompt: string | ArrayLike<number>,
     options: GenerateOptions = {},
-  ): AsyncGenerator<GeneratedToken, void, undefined> {
-    this.#renewable.assertUsable();
-    const promptIds = this.#promptIds(prompt);
-    const { tokenizer } = this;
-    const { signal } = options;
-    const limits = limitsOf(options, tokenizer);
-    const sampling = samplingOf(options)();
-    const source = await SequenceIds.create(this.#renewable, promptIds, sampling, signal);
+  ): AsyncGenerator<GeneratedToken, GenerateResult, undefined> {
+    const { inputs, echo } = await this.#prepare(prompt, options);
+    const { limits, logitWork, signal } = inputs;
+    const progress = new TextProgress(this.tokenizer, limits, logitWork);
+    const source = await SequenceIds.create(this.#renewable, inputs);
     try {
-      yield* generateTokens({ source, tokenizer }, limits, signal);
+      yield* echo;
+      return yield* generateTokens(source, progress, limits.maxTokens, signal);
     } finally {
-      await source.dispose();
+      await source.end(progress.told);
     }
   }
 
   /**
    * Continues several prompts together, which takes little longer than one alone. The n-th is as `generate` would continue it
-   * with the seed `seed + n`, but for rounding.
+   * with the seed `seed + n`, but for rounding; of `n` samples each, sample s of prompt p with the seed `seed + p * n + s`.
    *
    * @param prompts - texts, or ids of each
    */
   async *generateBatch(
     prompts: readonly (string | ArrayLike<number>)[],
-    { batchSize = DEFAULT_BATCH_SIZE, ...options }: GenerateBatchOptions = {},
+    options: GenerateBatchOptions = {},
   ): AsyncGenerator<BatchToken, void, undefined> {
     this.#renewable.assertUsable();
-    if (!Number.isInteger(batchSize) || batchSize < 1) {
-      throw new OptionError("batchSize", "a whole number of at least 1", batchSize);
-    }
-    const { tokenizer } = this;
-    const inputs = {
-      renewable: this.#renewable,
-      prompts: prompts.map((prompt) => this.#promptIds(prompt)),
-      samplingOf: samplingOf(options),
-      tokenizer,
-      batchSize,
-    };
-    yield* generateBatchTokens(inputs, limitsOf(options, tokenizer), options.signal);
+    yield* generateBatchTokens(this.#prepared, prompts, options);
+  }
+
+  /** For texts that are asked for at different times, and decode together: what a server needs. */
+  createBatcher({ batchSize = DEFAULT_BATCH_SIZE }: BatcherOptions = {}): Batcher {
+    this.#renewable.assertUsable();
+    checkCount("batchSize", batchSize);
+    return new Batcher({ ...this.#prepared, batchSize }, (prompt, options) => this.#prepare(prompt, options));
+  }
+
+  /** Remembers the beginnings of prompts: a prompt that goes on from an earlier one then takes the time of the rest only. */
+  createPrefixCache(options: PrefixCacheOptions = {}): PrefixCache {
+    this.#renewable.assertUsable();
+    return new PrefixCache(this.#renewable, options);
   }
 
   /**
@@ -215,30 +252,55 @@ export class BlackMamba {
     return new ModelState(this.#renewable);
   }
 
+  /**
+   * The state that `state.save()` has made these bytes of: by this model, or one of the same weights in the same precision, on whichever
+   * device.
+   *
+   * @throws StateFileError for bytes that are no state, were changed, or are of another model or version
+   */
+  async loadState(bytes: Uint8Array): Promise<ModelState> {
+    const model = await this.#renewable.ready(undefined);
+    return ModelState.load(this.#renewable, model, bytes);
+  }
+
   /** Frees all memory the model holds on the device, and the device if the model made it. Safe to call twice. */
   async dispose(): Promise<void> {
     await this.#renewable.dispose();
   }
 
-  #promptIds(prompt: string | ArrayLike<number>): ArrayLike<number> {
-    const ids = typeof prompt === "string" ? this.#encode(prompt) : prompt;
-    checkIds(ids, this.config.vocab);
-    return ids;
+  get #prepared(): PreparedModel {
+    return { renewable: this.#renewable, tokenizer: this.tokenizer, vocab: this.config.vocab };
   }
 
-  #encode(prompt: string): number[] {
-    const { tokenizer } = this;
-    if (!tokenizer) {
-      throw new NoTokenizerError(
-        "the model was loaded without a tokenizer: put its tokenizer.json beside the weights, or give the prompt as ids",
-      );
+  /** A text ready to be begun, and the tokens of its prompt, if they are to be told. */
+  async #prepare(prompt: string | ArrayLike<number>, options: GenerateOptions): Promise<PreparedText> {
+    this.#renewable.assertUsable();
+    const settings = checkOptions(this.#prepared, options);
+    const inputs = await prepareText(this.#prepared, prompt, settings, { state: options.state });
+    if (!options.echo) return { inputs, echo: [] };
+    try {
+      const { top } = inputs.logitWork;
+      const { signal } = options;
+      // From an empty state, or from the one that was given, of which the text's own sequence knows nothing yet.
+      const read = (model: DeviceModel, sequence: Sequence) => this.#scorePrompt(model, sequence, inputs, signal);
+      const scores =
+        top === undefined || inputs.prompt.length === 0 ? undefined : await this.#withSequence(read, signal);
+      return { inputs, echo: echoTokens(inputs.prompt, this.tokenizer, scores) };
+    } catch (error) {
+      inputs.start.state?.release();
+      throw error;
     }
-    const ids = tokenizer.encodePrompt(prompt);
-    if (ids.length > 0) return ids;
-    // An empty prompt asks for a text from its beginning, which is what the start or end token stands for.
-    const start = tokenizer.bosTokenId ?? tokenizer.endTokenId;
-    if (start === undefined) throw new PromptError("the prompt is empty, and the tokenizer has no token to start from");
-    return [start];
+  }
+
+  async #scorePrompt(
+    model: DeviceModel,
+    sequence: Sequence,
+    { prompt, start, logitWork }: PreparedText["inputs"],
+    signal: AbortSignal | undefined,
+  ): Promise<Scores> {
+    await start.state?.copyTo(model, sequence, signal);
+    const read = (part: ArrayLike<number>, visitor: Visitor) => model.engine.visit(sequence, part, visitor, signal);
+    return scoreIds(read, prompt, this.config.vocab, { top: logitWork.top });
   }
 
   #withSequence<T>(

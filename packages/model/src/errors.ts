@@ -52,6 +52,20 @@ export class StateError extends CodedError {
   }
 }
 
+/** Something was given up before its end: its reader has left. */
+export class AbortedError extends CodedError {
+  constructor(message: string) {
+    super("ERR_ABORTED", message);
+  }
+}
+
+/** Bytes that are no saved state, were changed, or belong to another model or version. */
+export class StateFileError extends CodedError {
+  constructor(thing: string, expected: string, found: string) {
+    super("ERR_STATE_FILE", `${thing}: expected ${expected}, found ${found}`);
+  }
+}
+
 /** The model computed something that is no number. */
 export class NumericError extends CodedError {
   constructor(message: string) {

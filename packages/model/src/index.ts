@@ -28,6 +28,7 @@ export type { LayerKind } from "./config/layer-kind.ts";
 export { type ConvertedWeights, type ConvertOptions, type ConvertTarget, convertWeights } from "./convert-weights.ts";
 export { describeModel, type LayerDescription, type ModelDescription } from "./describe.ts";
 export {
+  AbortedError,
   ModelConfigError,
   ModelFileError,
   ModelFileLimitError,
@@ -37,15 +38,22 @@ export {
   OptionError,
   PromptError,
   StateError,
+  StateFileError,
 } from "./errors.ts";
+export type { Batcher, BatcherOptions } from "./generate/batcher.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
 export type { BatchToken, GenerateBatchOptions } from "./generate/generate-batch.ts";
+export type { LimitOptions } from "./generate/limits.ts";
+export type { LogitContext, LogitOptions, LogitProcessor } from "./generate/processors.ts";
 export type { SamplingOptions } from "./generate/sampling.ts";
-export type { GeneratedToken } from "./generate/text.ts";
+export type { FinishReason, GeneratedToken, GenerateResult } from "./generate/token.ts";
 export type { CreateOptions, LoadOptions } from "./load-model.ts";
+export { logprobOf, type TokenLogprob, topLogprobs } from "./logprobs.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";
 export type { ParameterCount } from "./parameters.ts";
+export type { PrefixCache, PrefixCacheOptions } from "./prefix-cache.ts";
 export type { ForwardProfile, ProfileOptions } from "./profile.ts";
+export type { ScoreOptions, ScoreProgress, Scores } from "./score.ts";
 export { type FetchOptions, openModelFolder } from "./source/locate.ts";
 export type { ModelParts, ModelSource } from "./source/open-model.ts";
 export type { LayerTrace, RouteTrace, Trace, TraceOptions } from "./trace.ts";

@@ -16,6 +16,7 @@ import { ModelConfigError } from "./errors.ts";
 import { countParameters, type ParameterCount } from "./parameters.ts";
 import type { FetchOptions } from "./source/locate.ts";
 import { type ModelSource, openModel } from "./source/open-model.ts";
+import { Fingerprint } from "./weights/fingerprint.ts";
 import {
   checkWeights,
   disposeWeights,
@@ -72,7 +73,7 @@ export async function loadModel(source: ModelSource, options: LoadOptions): Prom
   const { onDevice, ...first } = await loadOnto(source, options);
   const make = async (signal: AbortSignal) => {
     const next = await loadOnto(source, { ...options, signal });
-    if (JSON.stringify(next.config) === JSON.stringify(first.config)) return next.onDevice;
+    if (next.onDevice.fingerprint === onDevice.fingerprint) return next.onDevice;
     await next.onDevice.dispose();
     throw new ModelConfigError("the source holds another model than before; load that as a model of its own");
   };
@@ -85,8 +86,15 @@ export async function createModel(options: CreateOptions): Promise<LoadedModel> 
   signal?.throwIfAborted();
   const config = parseConfig(json, "config");
   const table = weightTable(config);
-  const make = (signal: AbortSignal | undefined) =>
-    DeviceModel.create({ device, config, weigh: (on) => makeWeights(on, table, makeWeight, signal), signal });
+  // What the caller's weights hold is not known: the states of such a model are for it alone.
+  const fingerprint = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  const make = (running: AbortSignal | undefined) =>
+    DeviceModel.create({
+      device,
+      config,
+      weigh: async (on) => ({ weights: await makeWeights(on, table, makeWeight, running), fingerprint }),
+      signal: running,
+    });
   return {
     config,
     tokenizer: undefined,
@@ -106,13 +114,14 @@ async function loadOnto(source: ModelSource, options: LoadOptions) {
     const table = weightTable(config);
     const stored = quantizing && quantize ? quantizing.quantizedWeights(checkpoint, table, quantize) : checkpoint;
     const parameters = countParameters(presentWeights(checkpoint, table));
+    const fingerprint = new Fingerprint(config);
     const weigh: DeviceModelInputs["weigh"] = async (selected, onPlaced) => {
       checkWeights(checkpoint, table);
       // Begun first: what has to be fetched is then on its way before it is asked for.
       const completed = complete();
       completed.catch(() => {});
       const { allocatedByteLength } = selected;
-      const loading = loadWeights(selected, stored, table, { signal, onProgress, onPlaced });
+      const loading = loadWeights(selected, fingerprint.observe(stored), table, { signal, onProgress, onPlaced });
       const weights = await loading.catch(async (error: unknown) => {
         if (!(error instanceof OutOfMemoryError)) throw error;
         const { weightsOutOfMemory } = await import("./weights/weights-out-of-memory.ts");
@@ -124,7 +133,7 @@ async function loadOnto(source: ModelSource, options: LoadOptions) {
         disposeWeights(weights);
         throw error;
       }
-      return weights;
+      return { weights, fingerprint: fingerprint.digits };
     };
     return { config, tokenizer, parameters, onDevice: await DeviceModel.create({ device, config, weigh, signal }) };
   } finally {

@@ -6,7 +6,9 @@ import { DisposedError } from "@blackmamba/tensor";
 import type { DeviceModel } from "./device/device-model.ts";
 import { isLoss, type RenewableModel } from "./device/renewable-model.ts";
 import { PromptError, StateError } from "./errors.ts";
-import type { Sequence } from "./forward/engine.ts";
+import type { Engine } from "./forward/engine.ts";
+import type { Sequence } from "./forward/sequence.ts";
+import { decodeState, encodeState } from "./state-file.ts";
 import { TokenIds } from "./token-ids.ts";
 
 /** Options of `advance`. */
@@ -15,16 +17,43 @@ export interface AdvanceOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Consumes ids of a sequence. */
+type TakeIds<T> = (engine: Engine, sequence: Sequence) => Promise<T>;
+
 /** Where a state is. */
 interface Place {
   readonly model: DeviceModel;
   readonly sequence: Sequence;
 }
 
-/** Made by `model.createState()`; begins empty. */
+/** What a state was loaded from: it may have to be once more. */
+interface Origin {
+  readonly values: readonly Float32Array[];
+  readonly position: number;
+}
+
+/** A state while a text is made from it: nobody else can use it meanwhile. */
+export interface HeldState {
+  /** Tokens consumed. */
+  readonly position: number;
+  /** Gives an empty sequence what the state is. */
+  copyTo(model: DeviceModel, sequence: Sequence, signal: AbortSignal | undefined): Promise<void>;
+  /**
+   * Has the state be what a sequence has come to by these ids.
+   *
+   * @param sequence - one of its own from now on; left out, it is computed from the ids when it is needed
+   */
+  replace(ids: ArrayLike<number>, model: DeviceModel, sequence: Sequence | undefined): Promise<void>;
+  /** Lets others use it. */
+  release(): void;
+}
+
+/** Made by `model.createState()`, which begins empty, and by `model.loadState(bytes)`. */
 export class ModelState {
   readonly #renewable: RenewableModel;
-  readonly #ids = new TokenIds();
+  readonly #origin: Origin | undefined;
+  /** Since its origin. */
+  readonly #ids: TokenIds;
   /** Where it was used last; nowhere before its first use. */
   #place: Place | undefined;
   /** Why its ids do not say what it is, if they do not. */
@@ -34,13 +63,15 @@ export class ModelState {
   #disposed = false;
 
   /** @internal */
-  constructor(renewable: RenewableModel) {
+  constructor(renewable: RenewableModel, origin?: Origin, ids: ArrayLike<number> = []) {
     this.#renewable = renewable;
+    this.#origin = origin;
+    this.#ids = new TokenIds(ids);
   }
 
   /** Tokens consumed by the calls that have ended. */
   get position(): number {
-    return this.#ids.length;
+    return (this.#origin?.position ?? 0) + this.#ids.length;
   }
 
   /** Bytes of the state on the device: the same after any number of tokens. */
@@ -56,13 +87,137 @@ export class ModelState {
    * @throws PromptError for no ids, or ids out of range; StateError for a state that cannot go on
    */
   advance(ids: ArrayLike<number>, { signal }: AdvanceOptions = {}): Promise<Float32Array> {
-    return ModelState.#inTurn([this], () =>
-      this.#renewable.use(async (model) => {
-        const sequence = this.#sequenceOn(model) ?? (await this.#moveTo(model, signal));
-        const step = () => model.engine.advance(sequence, ids, signal);
-        return ModelState.#keep(model, [{ state: this, sequence, ids }], step);
-      }, signal),
+    const step: TakeIds<Float32Array> = (engine, sequence) => engine.advance(sequence, ids, signal);
+    return ModelState.consume(this.#renewable, this, "advance", ids, step, signal);
+  }
+
+  /**
+   * Has a state consume ids, in whichever steps `take` makes of them.
+   *
+   * @internal
+   */
+  static consume<T>(
+    renewable: RenewableModel,
+    state: ModelState,
+    call: string,
+    ids: ArrayLike<number>,
+    take: TakeIds<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return ModelState.#inTurn([state], async () => {
+      ModelState.#requireOwn(renewable, [state], call);
+      const run = (model: DeviceModel, sequence: Sequence) =>
+        ModelState.#keep(model, [{ state, sequence, ids }], () => take(model.engine, sequence));
+      return state.#use(run, signal);
+    });
+  }
+
+  /**
+   * Logits [vocab] of the token after those that it has consumed: what `advance` has given last.
+   *
+   * @throws StateError for an empty state
+   */
+  logits(): Promise<Float32Array> {
+    return this.#useAlone((model, sequence) => model.engine.logits(sequence));
+  }
+
+  /** Another state that is where this one is, once the calls before have ended; from then on they have nothing to do with each other. */
+  clone(): ModelState {
+    this.#assertUsable();
+    const clone = new ModelState(this.#renewable, this.#origin);
+    const copied = ModelState.#inTurn([this, clone], () =>
+      this.#use(async (model, sequence) => {
+        const own = model.engine.createSequence();
+        try {
+          await model.engine.copySequence(sequence, own);
+        } catch (error) {
+          await model.engine.disposeSequence(own);
+          throw error;
+        }
+        clone.#place = { model, sequence: own };
+        clone.#ids.append(this.#ids.all);
+        clone.#flaw = this.#flaw;
+        if (clone.#disposed) await model.engine.disposeSequence(own);
+      }),
     );
+    // Whoever uses it hears of it.
+    copied.catch((error: unknown) => {
+      clone.#failure = error;
+    });
+    return clone;
+  }
+
+  /**
+   * The state as bytes, as many after any number of tokens: about 2.6 MB for BlackMamba-1.5B. `model.loadState` takes them, here or
+   * on another machine, also on another kind of device. They hold numbers that were computed from the text, and not the text.
+   */
+  save(): Promise<Uint8Array> {
+    return this.#useAlone(async (model, sequence) => {
+      const { position } = this;
+      const values = await model.engine.readState(sequence);
+      const lengths = model.engine.stateLengths;
+      const written = values ?? lengths.map((length) => new Float32Array(length));
+      return encodeState({ fingerprint: model.fingerprint, position, values: written });
+    });
+  }
+
+  /**
+   * A state of bytes that {@link save} has made.
+   *
+   * @internal
+   */
+  static load(renewable: RenewableModel, { engine, fingerprint }: DeviceModel, bytes: Uint8Array): ModelState {
+    const { position, values } = decodeState(bytes, fingerprint, engine.stateLengths);
+    return position === 0 ? new ModelState(renewable) : new ModelState(renewable, { position, values });
+  }
+
+  /** Frees the state's memory, once a step that is under way is done; those that wait fail. Safe to call twice. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    if (this.#place) await this.#place.model.engine.disposeSequence(this.#place.sequence);
+  }
+
+  /**
+   * Keeps the state for one text, once the calls before have ended.
+   *
+   * @internal
+   */
+  static async hold(renewable: RenewableModel, state: ModelState): Promise<HeldState> {
+    if (!(state instanceof ModelState)) throw new StateError("option state: expected a state of this model");
+    ModelState.#requireOwn(renewable, [state], "option state");
+    let release = () => {};
+    const isReleased = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    await new Promise<void>((begin, fail) => {
+      ModelState.#inTurn([state], async () => {
+        begin();
+        await isReleased;
+      }).catch(fail);
+    });
+    try {
+      state.#assertUsable();
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return {
+      get position() {
+        return state.position;
+      },
+      copyTo: async (model, sequence, signal) => {
+        const own = state.#sequenceOn(model) ?? (await state.#moveTo(model, signal));
+        await model.engine.copySequence(own, sequence);
+      },
+      replace: async (ids, model, sequence) => {
+        const before = state.#place;
+        state.#place = sequence && { model, sequence };
+        state.#ids.append(ids);
+        if (before) await before.model.engine.disposeSequence(before.sequence);
+        if (state.#disposed && sequence) await model.engine.disposeSequence(sequence);
+      },
+      release,
+    };
   }
 
   /**
@@ -78,8 +233,7 @@ export class ModelState {
   ): Promise<T> {
     return ModelState.#inTurn([state], async () => {
       ModelState.#requireOwn(renewable, [state], "profile");
-      return renewable.use(async (model) => {
-        const sequence = state.#sequenceOn(model) ?? (await state.#moveTo(model, signal));
+      return state.#use(async (model, sequence) => {
         const flawBefore = state.#flaw;
         state.#flaw = "it was used for measuring";
         try {
@@ -117,9 +271,7 @@ export class ModelState {
       ModelState.#requireOwn(renewable, states, "advanceAll");
       return renewable.use(async (model) => {
         const sequences: Sequence[] = [];
-        for (const state of states) {
-          sequences.push(state.#sequenceOn(model) ?? (await state.#moveTo(model, signal)));
-        }
+        for (const state of states) sequences.push(state.#sequenceOn(model) ?? (await state.#moveTo(model, signal)));
         const steps = states.map((state, i) => ({
           state,
           sequence: sequences[i] as Sequence,
@@ -130,20 +282,30 @@ export class ModelState {
     });
   }
 
-  /** Frees the state's memory, once a step that is under way is done; those that wait fail. Safe to call twice. */
-  async dispose(): Promise<void> {
-    this.#disposed = true;
-    if (this.#place) await this.#place.model.engine.disposeSequence(this.#place.sequence);
+  /** Why it never came to be, if it did not. */
+  #failure: unknown;
+
+  #useAlone<T>(run: (model: DeviceModel, sequence: Sequence) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return ModelState.#inTurn([this], () => this.#use(run, signal));
   }
 
-  /** Its sequence on a model, unless it has to be computed again for that. */
+  /** In its turn: does something with its sequence on the model there is, or on the next. */
+  #use<T>(run: (model: DeviceModel, sequence: Sequence) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.#renewable.use(async (model) => {
+      const sequence = this.#sequenceOn(model);
+      // At once where it is there: calls reach the engine in the order in which they are made.
+      return sequence ? run(model, sequence) : this.#moveTo(model, signal).then((moved) => run(model, moved));
+    }, signal);
+  }
+
+  /** Its sequence on a model, unless it has to be loaded or computed again for that. */
   #sequenceOn(model: DeviceModel): Sequence | undefined {
     this.#assertUsable();
-    if (!this.#place && this.#ids.length === 0) this.#place = { model, sequence: model.engine.createSequence() };
+    if (!this.#place && this.position === 0) this.#place = { model, sequence: model.engine.createSequence() };
     return this.#place?.model === model ? this.#place.sequence : undefined;
   }
 
-  /** Computes it again on another model. */
+  /** Loads it, or computes it again, on another model. */
   async #moveTo(model: DeviceModel, signal: AbortSignal | undefined): Promise<Sequence> {
     if (this.#flaw !== undefined) {
       throw new StateError(
@@ -153,6 +315,7 @@ export class ModelState {
     const { engine } = model;
     const sequence = engine.createSequence();
     try {
+      if (this.#origin) await engine.writeState(sequence, this.#origin.values, this.#origin.position);
       if (this.#ids.length > 0) await engine.visit(sequence, this.#ids.all, {}, signal);
       this.#assertUsable();
     } catch (error) {
@@ -207,5 +370,6 @@ export class ModelState {
 
   #assertUsable(): void {
     if (this.#disposed) throw new DisposedError("state");
+    if (this.#failure !== undefined) throw this.#failure;
   }
 }

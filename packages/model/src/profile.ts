@@ -3,7 +3,8 @@
  */
 import { type Device, DeviceError, type KernelTime, type PreparedProgram } from "@blackmamba/tensor";
 import { OptionError } from "./errors.ts";
-import type { Engine, Sequence } from "./forward/engine.ts";
+import type { Engine } from "./forward/engine.ts";
+import type { Sequence } from "./forward/sequence.ts";
 import type { ModelState } from "./model-state.ts";
 
 /** Options of `model.profile`. */

@@ -5,7 +5,9 @@
 import { type Device, rows, type Tensor, TensorPool } from "@blackmamba/tensor";
 import type { ModelConfig } from "./config/config.ts";
 import { describeLayerKind } from "./config/layer-kind.ts";
-import { checkIds, type Engine, type Sequence } from "./forward/engine.ts";
+import { checkIds } from "./forward/check-ids.ts";
+import type { Engine } from "./forward/engine.ts";
+import type { Sequence } from "./forward/sequence.ts";
 import { HiddenAttention } from "./hidden-attention.ts";
 import type { ModelTable } from "./weights/weight-table.ts";
 

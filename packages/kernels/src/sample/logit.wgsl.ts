@@ -1,52 +1,34 @@
 /**
- * WGSL that reads logits as `logit.ts` does, and orders them as `key.ts` does.
+ * WGSL that reads logits, and orders them as `key.ts` does.
  */
 import type { Binding, Tensor } from "@blackmamba/tensor";
-import { seenWidth } from "./logit.ts";
 import { SETTING, SETTINGS_WIDTH } from "./settings.ts";
 
 /** What the sampler's shaders read of a sequence. */
 export interface LogitTensors {
   readonly logits: Tensor;
   readonly settings: Tensor;
-  readonly seen?: Tensor | undefined;
 }
 
 /** Bindings for {@link logitCode}; logits are bound as their bits, in which NaN can be told for sure. */
-export function logitBindings({ logits, settings, seen }: LogitTensors): Binding[] {
+export function logitBindings({ logits, settings }: LogitTensors): Binding[] {
   return [
     { name: "logits", tensor: logits, access: "read", type: "array<u32>" },
     { name: "settings", tensor: settings, access: "read", type: "array<u32>" },
-    ...(seen ? [{ name: "seen", tensor: seen, access: "read", type: "array<u32>" } as const] : []),
   ];
 }
 
 /**
- * `fn bitsOf(row: u32, id: u32) -> u32`, the model's logit; `fn isNumber(bits: u32) -> bool`;
- * `fn penalized(row: u32, id: u32, bits: u32) -> f32`, the logit that is sampled; `fn logit(row: u32, id: u32) -> f32`, the same
- * in one; `fn keyOf(value: f32) -> u32`.
+ * `fn bitsOf(row: u32, id: u32) -> u32`, the bits of a logit; `fn isNumber(bits: u32) -> bool`; `fn logit(row: u32, id: u32) -> f32`;
+ * `fn keyOf(value: f32) -> u32`.
  */
-export function logitCode({ logits, seen }: LogitTensors): string {
+export function logitCode({ logits }: LogitTensors): string {
   const vocab = logits.shape[1] as number;
-  const width = seenWidth(vocab);
   return `fn bitsOf(row: u32, id: u32) -> u32 { return logits[row * ${vocab}u + id]; }
 
 fn isNumber(bits: u32) -> bool { return (bits & 0x7fffffffu) <= 0x7f800000u; }
 
-fn penalized(row: u32, id: u32, bits: u32) -> f32 {
-  let value = bitcast<f32>(bits);
-  ${
-    seen
-      ? `if (((seen[row * ${width}u + id / 32u] >> (id % 32u)) & 1u) == 1u) {
-    if (value > 0.0) { return value * ${setting("inversePenalty")}; }
-    return value * ${setting("penalty")};
-  }`
-      : ""
-  }
-  return value;
-}
-
-fn logit(row: u32, id: u32) -> f32 { return penalized(row, id, bitsOf(row, id)); }
+fn logit(row: u32, id: u32) -> f32 { return bitcast<f32>(bitsOf(row, id)); }
 
 fn keyOf(value: f32) -> u32 {
   var bits = bitcast<u32>(value);
@@ -56,7 +38,9 @@ fn keyOf(value: f32) -> u32 {
 }
 
 /** WGSL expression of a float among the settings of `row`. */
-export function setting(name: Exclude<keyof typeof SETTING, "seed" | "topK" | "topP">): string {
+export function setting(
+  name: Exclude<keyof typeof SETTING, "seed" | "topK" | "topP" | "typicalP" | "minTokens" | "hasBias">,
+): string {
   return `bitcast<f32>(${settingWord(name)})`;
 }
 

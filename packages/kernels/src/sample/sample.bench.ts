@@ -1,17 +1,18 @@
 import { kernelBench, PUBLISHED_SHAPES, type RandomTensors } from "@blackmamba/bench";
-import type { Tensor } from "@blackmamba/tensor";
-import { createSampleScratch, recordSample, sampleKind } from "./sample.ts";
-import { encodeSettings, type SampleSettings, SETTINGS_WIDTH } from "./settings.ts";
+import type { Tensor, TensorAllocator } from "@blackmamba/tensor";
+import { createAdjustments, createDeviations, createSampleScratch, recordSample, sampleKind } from "./sample.ts";
+import { encodeSettings, PLAIN_SETTINGS, type SampleSettings, SETTINGS_WIDTH } from "./settings.ts";
 
-const ALL = { seed: 1, temperature: 0.8, topK: Number.POSITIVE_INFINITY, topP: 1, minP: 0, repetitionPenalty: 1 };
+const ALL: SampleSettings = { ...PLAIN_SETTINGS, seed: 1, temperature: 0.8 };
 
-const KINDS: readonly [name: string, greedy: boolean, options: Partial<SampleSettings>][] = [
-  ["likeliest", true, {}],
-  ["drawn", false, {}],
-  ["drawn, top-k 40", false, { topK: 40 }],
-  ["drawn, top-p 0.95", false, { topP: 0.95 }],
-  ["drawn, top-k 40, top-p 0.95, min-p 0.05", false, { topK: 40, topP: 0.95, minP: 0.05 }],
-  ["drawn, penalty", false, { repetitionPenalty: 1.2 }],
+const KINDS: readonly [name: string, options: Partial<SampleSettings>][] = [
+  ["likeliest", { greedy: true }],
+  ["drawn", {}],
+  ["drawn, top-k 40", { topK: 40 }],
+  ["drawn, top-p 0.95", { topP: 0.95 }],
+  ["drawn, top-k 40, top-p 0.95, min-p 0.05", { topK: 40, topP: 0.95, minP: 0.05 }],
+  ["drawn, typical 0.9", { typicalP: 0.9 }],
+  ["drawn, penalty", { repetitionPenalty: 1.2 }],
 ];
 
 export const bench = kernelBench(
@@ -19,7 +20,7 @@ export const bench = kernelBench(
   // Both published models have the same vocabulary.
   PUBLISHED_SHAPES.slice(0, 1).flatMap(({ vocab }) =>
     [1, 32].flatMap((rows) =>
-      KINDS.map(([kind, greedy, options]) => ({
+      KINDS.map(([kind, options]) => ({
         name: `${vocab} ids, ${kind}, ${rows} ${rows === 1 ? "sequence" : "sequences"}`,
         tokens: rows,
         async record(program, make) {
@@ -33,13 +34,14 @@ export const bench = kernelBench(
               state: {
                 settings: asRows(encoded, rows),
                 steps: u32([rows]),
-                seen: u32([rows, Math.ceil(vocab / 32)]),
               },
-              scratch: scratchOf(make, rows, vocab),
+              adjustments: createAdjustments(allocatorOf(make), rows, vocab),
+              scratch: createSampleScratch(allocatorOf(make), rows, vocab),
+              deviations: createDeviations(allocatorOf(make), rows, vocab),
               next: u32([rows]),
               chosen: u32([rows, 1]),
             },
-            sampleKind({ ...settings, greedy }),
+            sampleKind(settings),
           );
         },
         byteLength: rows * vocab * 4,
@@ -49,8 +51,8 @@ export const bench = kernelBench(
   ),
 );
 
-function scratchOf(make: RandomTensors, rows: number, vocab: number) {
-  return createSampleScratch({ createTensor: (dtype, shape) => make.zeros(shape, dtype) }, rows, vocab);
+function allocatorOf(make: RandomTensors): TensorAllocator {
+  return { createTensor: (dtype, shape) => make.zeros(shape, dtype) };
 }
 
 function asRows(tensor: Tensor, rows: number): Tensor {

@@ -1,24 +1,36 @@
 import { type Device, Program, type Tensor } from "@blackmamba/tensor";
 import { testDevices } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
+import { exactDistribution } from "./exact-distribution.ts";
+import { biasOf, marksOf } from "./marks.ts";
 import {
+  createAdjustments,
+  createDeviations,
   createSampleScratch,
   createSampleState,
   recordSample,
-  type SampleKind,
   sampleKind,
-  seenBitmap,
+  unionKind,
 } from "./sample.ts";
-import { encodeSettings, type SampleSettings } from "./settings.ts";
-
-const ALL = { seed: 1, temperature: 1, topK: Number.POSITIVE_INFINITY, topP: 1, minP: 0, repetitionPenalty: 1 };
+import { encodeSettings, PLAIN_SETTINGS, type SampleSettings } from "./settings.ts";
 
 interface Row extends Partial<SampleSettings> {
-  readonly seen?: readonly number[];
+  readonly prompt?: readonly number[];
+  readonly chosen?: readonly number[];
+  readonly ends?: readonly number[];
+  readonly bias?: readonly [number, number][];
 }
 
-/** Ids of each row: [rows][draws]. */
-async function draw(device: Device, logits: Float32Array, rows: readonly Row[], draws: number): Promise<number[][]> {
+/** How a row is sampled. */
+const settingsOf = ({ prompt, chosen, ends, bias, ...settings }: Row): SampleSettings => ({
+  ...PLAIN_SETTINGS,
+  seed: 1,
+  hasBias: bias !== undefined,
+  ...settings,
+});
+
+/** A sampler over some rows, and what it has. */
+async function createSampler(device: Device, logits: Float32Array, rows: readonly Row[], kept: number) {
   const vocab = logits.length;
   const tensors: Tensor[] = [];
   const allocator = {
@@ -27,31 +39,68 @@ async function draw(device: Device, logits: Float32Array, rows: readonly Row[], 
       return tensors.at(-1) as Tensor;
     },
   };
-  const all = allocator.createTensor("f32", [rows.length, vocab], "logits");
-  const next = allocator.createTensor("u32", [rows.length], "next");
-  const chosen = allocator.createTensor("u32", [rows.length, draws], "chosen");
-  const state = createSampleState(allocator, rows.length, vocab);
-  const scratch = createSampleScratch(allocator, rows.length, vocab);
-  const settings = rows.map((row) => ({ ...ALL, ...row }));
-  await device.write(
-    all,
-    Float32Array.from({ length: rows.length * vocab }, (_, i) => Number(logits[i % vocab])),
-  );
+  const count = rows.length;
+  const all = allocator.createTensor("f32", [count, vocab], "logits");
+  const next = allocator.createTensor("u32", [count], "next");
+  const chosen = allocator.createTensor("u32", [count, kept], "chosen");
+  const state = createSampleState(allocator, count);
+  const adjustments = createAdjustments(allocator, count, vocab);
+  const scratch = createSampleScratch(allocator, count, vocab);
+  const deviations = createDeviations(allocator, count, vocab);
+  const settings = rows.map(settingsOf);
+  const model = Float32Array.from({ length: count * vocab }, (_, i) => Number(logits[i % vocab]));
   await device.write(state.settings, Uint32Array.from(settings.flatMap((row) => [...encodeSettings(row)])));
-  await device.write(state.seen, Uint32Array.from(rows.flatMap(({ seen = [] }) => [...seenBitmap(seen, vocab)])));
+  const marks = rows.map((row) => marksOf({ prompt: [], chosen: [], ends: [], ...row }, vocab));
+  await device.write(adjustments.marks, Uint32Array.from(marks.flatMap((row) => [...row])));
+  // Of a row without a bias it is of no account.
+  const biases = rows.map(({ bias }) => (bias ? biasOf(bias, vocab) : new Float32Array(vocab).fill(Number.NaN)));
+  await device.write(adjustments.bias, Float32Array.from(biases.flatMap((row) => [...row])));
 
-  const kinds = settings.map((row) => sampleKind({ ...row, greedy: false }));
-  const kind = (name: keyof SampleKind) => kinds.some((own) => own[name]);
   const program = new Program("sample");
-  const is = { noise: kind("noise"), cut: kind("cut"), penalty: kind("penalty") };
-  recordSample(program, { logits: all, state, scratch, next, chosen }, is);
-  await device.run([await device.prepare(program)], { tokens: rows.length, times: draws });
-  const ids = await device.readU32(chosen);
-  const last = await device.readU32(next);
-  for (const { storage } of tensors) storage.dispose();
+  const kind = settings.map(sampleKind).reduce(unionKind);
+  recordSample(program, { logits: all, state, adjustments, scratch, deviations, next, chosen }, kind);
+  const prepared = await device.prepare(program);
+  return {
+    state,
+    chosen,
+    next,
+    async run(times: number) {
+      // Of those that change logits the model makes new ones each time.
+      const atOnce = kind.adjust || kind.typical ? 1 : times;
+      for (let done = 0; done < times; done += atOnce) {
+        await device.write(all, model);
+        await device.run([prepared], { tokens: count, times: atOnce });
+      }
+    },
+    dispose: () => {
+      for (const { storage } of tensors) storage.dispose();
+    },
+  };
+}
+
+/** Ids of each row, one after another: [rows][draws]. */
+async function draw(device: Device, logits: Float32Array, rows: readonly Row[], draws: number): Promise<number[][]> {
+  const sampler = await createSampler(device, logits, rows, draws);
+  await sampler.run(draws);
+  const ids = await device.readU32(sampler.chosen);
+  const last = await device.readU32(sampler.next);
+  sampler.dispose();
   const result = rows.map((_, row) => [...ids.subarray(row * draws, (row + 1) * draws)]);
   expect([...last]).toEqual(result.map((own) => own.at(-1)));
   return result;
+}
+
+/** Ids of so many rows that are alike but for their step: what was drawn before is no part of the text. */
+async function drawApart(device: Device, logits: Float32Array, row: Row, draws: number): Promise<Uint32Array> {
+  const sampler = await createSampler(device, logits, Array(draws).fill(row), 1);
+  await device.write(
+    sampler.state.steps,
+    Uint32Array.from({ length: draws }, (_, step) => step),
+  );
+  await sampler.run(1);
+  const ids = await device.readU32(sampler.next);
+  sampler.dispose();
+  return ids;
 }
 
 /** Probabilities 0.1, 0.4, 0.2, 0.3 of ids 0 to 3. */
@@ -59,42 +108,93 @@ const logits = Float32Array.from([0.1, 0.4, 0.2, 0.3], Math.log);
 const DRAWS = 10_000;
 
 describe.each(testDevices())("sampling on $label", ({ open }) => {
-  test("draws have the distribution that was asked for", async () => {
-    const cases: [Row, number[]][] = [
-      [{ seed: 1 }, [0.1, 0.4, 0.2, 0.3]],
-      [{ seed: 1, temperature: 0.5 }, [0.01 / 0.3, 0.16 / 0.3, 0.04 / 0.3, 0.09 / 0.3]],
-      [{ seed: 2, topK: 2 }, [0, 4 / 7, 0, 3 / 7]],
-      [{ seed: 3, topP: 0.75 }, [0, 4 / 9, 2 / 9, 3 / 9]],
-      [{ seed: 3, topP: 0.69 }, [0, 4 / 7, 0, 3 / 7]],
-      [{ seed: 4, topK: 3, topP: 0.5 }, [0, 4 / 7, 0, 3 / 7]],
-      [{ seed: 4, topP: 1e-9 }, [0, 1, 0, 0]],
-      [{ seed: 5, topK: 1 }, [0, 1, 0, 0]],
-      [{ seed: 5, topK: 100 }, [0.1, 0.4, 0.2, 0.3]],
-      [{ seed: 6, minP: 0.45 }, [0, 4 / 9, 2 / 9, 3 / 9]],
-      [{ seed: 7, minP: 1 }, [0, 1, 0, 0]],
-      // At temperature 2 probabilities are as the square roots: 0.2 / 0.4 is above 0.7 then, 0.1 / 0.4 is not.
-      [
-        { seed: 8, minP: 0.7, temperature: 2 },
-        [0, 2, Math.SQRT2, Math.sqrt(3)].map((p) => p / (2 + Math.SQRT2 + Math.sqrt(3))),
-      ],
-      [{ seed: 9, temperature: 1e-3 }, [0, 1, 0, 0]],
-    ];
-    const drawn = await draw(
-      await open(),
-      logits,
-      cases.map(([row]) => row),
-      DRAWS,
-    );
-    for (const [index, [row, expected]] of cases.entries()) {
+  test("draws have exactly the distribution that was asked for", async () => {
+    const cases: Row[] = [
+      {},
+      { temperature: 0.5 },
+      { topK: 2 },
+      { topP: 0.75 },
+      { topP: 0.69 },
+      { topK: 3, topP: 0.5 },
+      { topP: 1e-9 },
+      { topK: 1 },
+      { topK: 100 },
+      { minP: 0.45 },
+      { minP: 1 },
+      { minP: 0.7, temperature: 2 },
+      { temperature: 1e-3 },
+      { typicalP: 0.3 },
+      { typicalP: 0.6 },
+      { typicalP: 0.9, temperature: 1.7 },
+      { typicalP: 0.5, topK: 3 },
+      { typicalP: 0.8, minP: 0.3, temperature: 1.4 },
+      { repetitionPenalty: 1.7, prompt: [1], chosen: [0] },
+      { frequencyPenalty: 0.4, chosen: [1, 1, 3] },
+      { frequencyPenalty: -0.5, presencePenalty: 1, chosen: [1, 1, 1, 2] },
+      { presencePenalty: 0.9, prompt: [3], chosen: [1] },
+      {
+        bias: [
+          [1, -1.5],
+          [2, 0.7],
+        ],
+      },
+      { bias: [[1, -100]] },
+      {
+        bias: [
+          [1, Number.NEGATIVE_INFINITY],
+          [3, Number.NEGATIVE_INFINITY],
+          [0, Number.NEGATIVE_INFINITY],
+        ],
+      },
+      { minTokens: 1e9, ends: [1, 3] },
+      { minTokens: 0, ends: [1, 3] },
+      {
+        ...{ bias: [[0, 1]], repetitionPenalty: 1.2, frequencyPenalty: 0.2, presencePenalty: 0.1, chosen: [1, 2, 2] },
+        ...{ temperature: 1.3, topK: 3, topP: 0.95, minP: 0.05, typicalP: 0.9, prompt: [0] },
+      },
+    ].map((row, index): Row => ({ ...(row as Row), seed: index + 1 }));
+    const device = await open();
+    for (const row of cases) {
+      const drawn = await drawApart(device, logits, row, DRAWS);
+      const expected = exactDistribution(logits, settingsOf(row), {
+        marks: marksOf({ prompt: [], chosen: [], ends: [], ...row }, logits.length),
+        bias: row.bias ?? [],
+        steps: 0,
+      });
       let chiSquare = 0;
       for (const [id, probability] of expected.entries()) {
-        const count = drawn[index]?.filter((own) => own === id).length ?? 0;
-        if (probability === 0) expect(count, `id ${id} of ${JSON.stringify(row)}`).toBe(0);
+        const count = drawn.filter((own) => own === id).length;
+        if (probability < 1e-12) expect(count, `id ${id} of ${JSON.stringify(row)}`).toBe(0);
         else chiSquare += (count - DRAWS * probability) ** 2 / (DRAWS * probability);
       }
       // At most 3 degrees of freedom: 16.3 is exceeded by one sampler in a thousand.
       expect(chiSquare, JSON.stringify(row)).toBeLessThan(16.3);
     }
+  });
+
+  test("each row of a run is sampled as it would be alone, whatever the others want", async () => {
+    const rows: Row[] = [
+      { greedy: true },
+      { seed: 2 },
+      { seed: 3, temperature: 0.5, topK: 2 },
+      { seed: 4, typicalP: 0.5 },
+      { seed: 5, repetitionPenalty: 1.5, prompt: [1] },
+      { greedy: true, frequencyPenalty: 0.6 },
+      { seed: 6, bias: [[3, 2]] },
+    ];
+    const device = await open();
+    const together = await draw(device, logits, rows, 40);
+    for (const [index, row] of rows.entries()) {
+      expect(together[index], JSON.stringify(row)).toEqual((await draw(device, logits, [row], 40))[0]);
+    }
+    expect(new Set(together[0])).toEqual(new Set([1]));
+    expect(new Set(together[5])).not.toEqual(new Set([1]));
+  });
+
+  test("a text cannot end before it has so many tokens", async () => {
+    const row = { greedy: true, minTokens: 3, ends: [1, 3] };
+    const [ids] = await draw(await open(), logits, [row], 5);
+    expect(ids).toEqual([2, 2, 2, 1, 1]);
   });
 
   test("draws of a large vocabulary are even, far beyond what a slice holds", async () => {
@@ -124,12 +224,24 @@ describe.each(testDevices())("sampling on $label", ({ open }) => {
     expect(alone?.slice(0, 12)).toEqual(FIRST_OF_SEED_11);
   });
 
-  test("the penalty keeps from saying things again, from the prompt and from what was chosen", async () => {
-    const penalized = { temperature: 1e-3, repetitionPenalty: 1e6 };
-    const positive = Float32Array.of(1, 4, 2, 3);
-    const drawn = await draw(await open(), positive, [penalized, { ...penalized, seen: [1, 2] }], 4);
-    expect(drawn[0]).toEqual([1, 3, 2, 0]);
+  test("penalties keep from saying things again, by what was chosen and what the prompt has", async () => {
+    const cold = { temperature: 1e-3 };
+    const positive = Float32Array.of(1, 4.5, 2, 3);
+    const drawn = await draw(
+      await open(),
+      positive,
+      [
+        { ...cold, repetitionPenalty: 1e6 },
+        { ...cold, repetitionPenalty: 1e6, prompt: [1, 2] },
+        { ...cold, frequencyPenalty: 2 },
+        { ...cold, presencePenalty: 2, prompt: [1] },
+      ],
+      6,
+    );
+    expect(drawn[0]?.slice(0, 4)).toEqual([1, 3, 2, 0]);
     expect(drawn[1]?.slice(0, 2)).toEqual([3, 0]);
+    expect(drawn[2]?.slice(0, 4)).toEqual([1, 3, 1, 2]);
+    expect(drawn[3]?.slice(0, 3)).toEqual([1, 3, 1]);
   });
 });
 

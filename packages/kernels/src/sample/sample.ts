@@ -1,39 +1,49 @@
 /**
- * Choosing the next id of each row of logits, on the device: penalty, then temperature, then top-k, top-p and min-p, each of
- * what the one before has left. Which of these a program has is set when it is recorded; their numbers are read from
+ * Choosing the next id of each row of logits, on the device: bias and penalties, then temperature, then top-k, top-p, min-p and
+ * typical, each of what the one before has left. Which of these a program has is set when it is recorded; their numbers are read from
  * `settings` at every run.
  */
 import type { Program, Tensor, TensorAllocator } from "@blackmamba/tensor";
+import { sampleAdjust } from "./adjust/adjust.ts";
 import { sampleCut } from "./cut/cut.ts";
 import { CUT_WIDTH } from "./cut/cut-words.ts";
-import { seenWidth } from "./logit.ts";
 import { samplePick } from "./pick/pick.ts";
 import { type SampleSettings, SETTINGS_WIDTH } from "./settings.ts";
 import { sliceCount } from "./slices/slice-count.ts";
 import { sampleSlices } from "./slices/slices.ts";
+import { sampleTypical } from "./typical/typical.ts";
 
-/** What a recorded sampler does. */
+/** What a recorded sampler does. Rows that do not want all of it are sampled as if it did not, by their settings. */
 export interface SampleKind {
   /** Draw, rather than take the likeliest. */
   readonly noise: boolean;
   /** Leave ids out by top-k, top-p and min-p. */
   readonly cut: boolean;
-  /** Penalize the ids that are in `seen`, and note there those that are chosen. */
-  readonly penalty: boolean;
+  /** Leave ids out that are not typical. */
+  readonly typical: boolean;
+  /** Change logits by bias and penalties, count the ids that are chosen, and keep a text from ending too early. */
+  readonly adjust: boolean;
 }
 
-/** What these settings ask of a sampler; `greedy` to take the likeliest, whatever the temperature. */
-export function sampleKind({
-  topK,
-  topP,
-  minP,
-  repetitionPenalty,
-  greedy,
-}: Omit<SampleSettings, "seed"> & { readonly greedy: boolean }): SampleKind {
+/** What these settings ask of a sampler. */
+export function sampleKind(settings: Omit<SampleSettings, "seed">): SampleKind {
+  const { greedy, topK, topP, minP, typicalP, repetitionPenalty, frequencyPenalty, presencePenalty } = settings;
+  const isPenalized = repetitionPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0;
   return {
     noise: !greedy,
     cut: !greedy && (topK < Number.POSITIVE_INFINITY || topP < 1 || minP > 0),
-    penalty: repetitionPenalty !== 1,
+    typical: !greedy && typicalP < 1,
+    adjust: isPenalized || settings.hasBias || settings.minTokens > 0,
+  };
+}
+
+/** A sampler that does what each of two does. */
+export function unionKind(a: SampleKind, b: SampleKind): SampleKind {
+  return {
+    noise: a.noise || b.noise,
+    cut: a.cut || b.cut,
+    typical: a.typical || b.typical,
+    adjust: a.adjust || b.adjust,
   };
 }
 
@@ -43,8 +53,14 @@ export interface SampleState {
   readonly settings: Tensor;
   /** u32 [rows]: ids chosen so far, which is what random numbers are counted by */
   readonly steps: Tensor;
-  /** u32 [rows, vocab / 32 rounded up]: ids seen, a bit each */
-  readonly seen: Tensor;
+}
+
+/** What a sampler that adjusts logits keeps of each sequence besides. */
+export interface SampleAdjustments {
+  /** u32 [rows, vocab]: see `marksOf` */
+  readonly marks: Tensor;
+  /** f32 [rows, vocab]: see `biasOf` */
+  readonly bias: Tensor;
 }
 
 /** Intermediate results of choosing. */
@@ -56,10 +72,14 @@ export interface SampleScratch {
 
 /** Operands of {@link recordSample}. */
 export interface SampleOperands {
-  /** f32 [rows, vocab] */
+  /** f32 [rows, vocab]; changed by samplers that adjust them or leave typical ids only */
   readonly logits: Tensor;
   readonly state: SampleState;
+  /** For a sampler that adjusts logits. */
+  readonly adjustments?: SampleAdjustments | undefined;
   readonly scratch: SampleScratch;
+  /** u32 [rows, vocab]: for a sampler that leaves typical ids only, see {@link createDeviations} */
+  readonly deviations?: Tensor | undefined;
   /** u32 [rows]: the chosen ids; NO_ID where a logit was NaN */
   readonly next: Tensor;
   /** u32 [rows, kept]: the last ids of each row, that of a step at step mod kept; with NAN_FLAG the id whose logit was NaN */
@@ -67,11 +87,18 @@ export interface SampleOperands {
 }
 
 /** Allocates the state of a sampler for `rows` sequences. */
-export function createSampleState(allocator: TensorAllocator, rows: number, vocab: number): SampleState {
+export function createSampleState(allocator: TensorAllocator, rows: number): SampleState {
   return {
     settings: allocator.createTensor("u32", [rows, SETTINGS_WIDTH], "sample settings"),
     steps: allocator.createTensor("u32", [rows], "sample steps"),
-    seen: allocator.createTensor("u32", [rows, seenWidth(vocab)], "ids seen"),
+  };
+}
+
+/** Allocates what a sampler that adjusts logits keeps of `rows` sequences: 8 bytes for each id of the vocabulary. */
+export function createAdjustments(allocator: TensorAllocator, rows: number, vocab: number): SampleAdjustments {
+  return {
+    marks: allocator.createTensor("u32", [rows, vocab], "marks of ids"),
+    bias: allocator.createTensor("f32", [rows, vocab], "logit bias"),
   };
 }
 
@@ -84,21 +111,27 @@ export function createSampleScratch(allocator: TensorAllocator, rows: number, vo
   };
 }
 
-/** Records the choice of one id for each row: two calls, and one more with a cut. One row per token of the run. */
-export function recordSample(program: Program, operands: SampleOperands, { noise, cut, penalty }: SampleKind): void {
-  const { logits, state, scratch, next, chosen } = operands;
-  const { settings, steps } = state;
-  const { keys, ids } = scratch;
-  const seen = penalty ? state.seen : undefined;
-  if (cut) program.call(sampleCut, { cut: scratch.cut, logits, settings, seen }, {});
-  const kept = cut ? scratch.cut : undefined;
-  program.call(sampleSlices, { keys, ids, logits, settings, steps, seen, cut: kept }, { noise });
-  program.call(samplePick, { keys, ids, next, chosen, steps, seen }, {});
+/** Allocates what leaving typical ids needs in between, for `rows` sequences. */
+export function createDeviations(allocator: TensorAllocator, rows: number, vocab: number): Tensor {
+  return allocator.createTensor("u32", [rows, vocab], "deviations");
 }
 
-/** The bitmap of some ids, as one row of {@link SampleState}'s `seen`. */
-export function seenBitmap(ids: ArrayLike<number>, vocab: number): Uint32Array<ArrayBuffer> {
-  const words = new Uint32Array(seenWidth(vocab));
-  for (let i = 0; i < ids.length; i++) words[ids[i] >>> 5] |= 1 << (ids[i] % 32);
-  return words;
+/** Records the choice of one id for each row: two calls, and one more for each of adjusting, cut and typical. One row per token of the run. */
+export function recordSample(program: Program, operands: SampleOperands, kind: SampleKind): void {
+  const { logits, state, adjustments, scratch, deviations, next, chosen } = operands;
+  const { settings, steps } = state;
+  const { keys, ids } = scratch;
+  const { noise, cut, typical, adjust } = kind;
+  if (adjust) {
+    if (!adjustments) throw new RangeError("recordSample: a sampler that adjusts logits needs adjustments");
+    program.call(sampleAdjust, { logits, settings, steps, ...adjustments }, {});
+  }
+  if (cut) program.call(sampleCut, { cut: scratch.cut, logits, settings }, {});
+  const kept = cut ? scratch.cut : undefined;
+  if (typical) {
+    if (!deviations) throw new RangeError("recordSample: a sampler that leaves typical ids needs deviations");
+    program.call(sampleTypical, { logits, deviations, settings, cut: kept }, {});
+  }
+  program.call(sampleSlices, { keys, ids, logits, settings, steps, cut: kept }, { noise });
+  program.call(samplePick, { keys, ids, next, chosen, steps, marks: adjust ? adjustments?.marks : undefined }, {});
 }

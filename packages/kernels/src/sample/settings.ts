@@ -7,7 +7,9 @@
 export interface SampleSettings {
   /** 0 to 2^32 − 1. */
   readonly seed: number;
-  /** Above 0; ignored by programs that take the likeliest id. */
+  /** Take the likeliest, rather than draw. */
+  readonly greedy: boolean;
+  /** Above 0; ignored where the likeliest is taken. */
   readonly temperature: number;
   /** At least 1; `Infinity` for all. */
   readonly topK: number;
@@ -15,12 +17,38 @@ export interface SampleSettings {
   readonly topP: number;
   /** From 0, which is for all, to 1. */
   readonly minP: number;
+  /** Above 0; 1 for all. */
+  readonly typicalP: number;
   /** Above 0; 1 for none. */
   readonly repetitionPenalty: number;
+  /** 0 for none. */
+  readonly frequencyPenalty: number;
+  /** 0 for none. */
+  readonly presencePenalty: number;
+  /** Ids before which a text cannot end; 0 for none. */
+  readonly minTokens: number;
+  /** Whether there is a bias: of a sequence without, what the tensor for it holds is of no account. */
+  readonly hasBias: boolean;
 }
 
+/** Draws from all ids, as likely as they are. */
+export const PLAIN_SETTINGS: SampleSettings = {
+  seed: 0,
+  greedy: false,
+  temperature: 1,
+  topK: Number.POSITIVE_INFINITY,
+  topP: 1,
+  minP: 0,
+  typicalP: 1,
+  repetitionPenalty: 1,
+  frequencyPenalty: 0,
+  presencePenalty: 0,
+  minTokens: 0,
+  hasBias: false,
+};
+
 /** Words of a row of settings. */
-export const SETTINGS_WIDTH = 7;
+export const SETTINGS_WIDTH = 13;
 
 /** Where each word is. Floats are stored as their bits. */
 export const SETTING = {
@@ -37,6 +65,18 @@ export const SETTING = {
   penalty: 5,
   /** f32: for logits above 0 */
   inversePenalty: 6,
+  /** f32: 1 for noise, 0 for none, so that those who draw and those who do not may be sampled together */
+  noiseScale: 7,
+  /** u32: parts of 2^32; 0xffffffff for all */
+  typicalP: 8,
+  /** f32 */
+  frequencyPenalty: 9,
+  /** f32 */
+  presencePenalty: 10,
+  /** u32 */
+  minTokens: 11,
+  /** u32: 1 where there is a bias */
+  hasBias: 12,
 } as const;
 
 /** Above this a temperature's reciprocal would make infinities of logits; what it cools that far is frozen anyway. */
@@ -51,13 +91,25 @@ export function encodeSettings(settings: SampleSettings): Uint32Array<ArrayBuffe
   const words = new Uint32Array(SETTINGS_WIDTH);
   const floats = new Float32Array(words.buffer);
   words[SETTING.seed] = settings.seed;
-  floats[SETTING.inverseTemperature] = Math.min(1 / settings.temperature, MAX_INVERSE_TEMPERATURE);
+  const { greedy, temperature } = settings;
+  floats[SETTING.inverseTemperature] = greedy ? 1 : Math.min(1 / temperature, MAX_INVERSE_TEMPERATURE);
+  floats[SETTING.noiseScale] = greedy ? 0 : 1;
   words[SETTING.topK] = Math.min(settings.topK, MAX_WORD);
-  words[SETTING.topP] = settings.topP >= 1 ? MAX_WORD : Math.min(Math.round(settings.topP * 2 ** 32), MAX_WORD - 1);
+  words[SETTING.topP] = shareOf(settings.topP);
+  words[SETTING.typicalP] = shareOf(settings.typicalP);
   floats[SETTING.logMinP] = Math.max(Math.log(settings.minP), LEAST_LOG);
   floats[SETTING.penalty] = settings.repetitionPenalty;
   floats[SETTING.inversePenalty] = 1 / settings.repetitionPenalty;
+  floats[SETTING.frequencyPenalty] = settings.frequencyPenalty;
+  floats[SETTING.presencePenalty] = settings.presencePenalty;
+  words[SETTING.minTokens] = Math.min(settings.minTokens, MAX_WORD);
+  words[SETTING.hasBias] = settings.hasBias ? 1 : 0;
   return words;
+}
+
+/** A share in parts of 2^32. */
+function shareOf(share: number): number {
+  return share >= 1 ? MAX_WORD : Math.min(Math.round(share * 2 ** 32), MAX_WORD - 1);
 }
 
 /** What the kernels' references read of a row of settings. */
@@ -72,5 +124,11 @@ export function decodeSettings(words: Uint32Array, row: number) {
     logMinP: floats[SETTING.logMinP],
     penalty: floats[SETTING.penalty],
     inversePenalty: floats[SETTING.inversePenalty],
+    noiseScale: floats[SETTING.noiseScale],
+    typicalP: own[SETTING.typicalP],
+    frequencyPenalty: floats[SETTING.frequencyPenalty],
+    presencePenalty: floats[SETTING.presencePenalty],
+    minTokens: own[SETTING.minTokens],
+    hasBias: own[SETTING.hasBias] === 1,
   };
 }

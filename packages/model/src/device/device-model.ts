@@ -5,7 +5,8 @@
 import { type Device, type DeviceChoice, type DeviceLostError, selectDevice, type Tensor } from "@blackmamba/tensor";
 import type { ModelConfig } from "../config/config.ts";
 import { OptionError } from "../errors.ts";
-import { Engine, type Sequence } from "../forward/engine.ts";
+import { Engine } from "../forward/engine.ts";
+import type { Sequence } from "../forward/sequence.ts";
 import { createPace, type Pace } from "../generate/pace.ts";
 import { countBytes, type ParameterCount } from "../parameters.ts";
 import { disposeWeights } from "../weights/load-weights.ts";
@@ -21,8 +22,15 @@ export interface DeviceModelInputs {
    *
    * @param onPlaced - to be called, if at all, once it is known where they will be: programs are then made while they come
    */
-  weigh(device: Device, onPlaced: (weights: ModelTable<Tensor>) => void): Promise<ModelTable<Tensor>>;
+  weigh(device: Device, onPlaced: (weights: ModelTable<Tensor>) => void): Promise<WeighedModel>;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** Weights on a device, and what tells them from others. */
+export interface WeighedModel {
+  readonly weights: ModelTable<Tensor>;
+  /** 16 hexadecimal digits: the same for the same configuration and weights, on any device. */
+  readonly fingerprint: string;
 }
 
 /** A model on one device. */
@@ -33,6 +41,7 @@ export class DeviceModel {
   /** Whether the device was opened for the model, and so goes with it. */
   readonly ownsDevice: boolean;
   readonly weights: ModelTable<Tensor>;
+  readonly fingerprint: string;
   readonly engine: Engine;
   /** Bytes of the weights, in all and read for each token. */
   readonly byteLength: ParameterCount;
@@ -47,13 +56,13 @@ export class DeviceModel {
     let engine: Engine | undefined;
     try {
       signal?.throwIfAborted();
-      const weights = await weigh(device, (placed) => {
+      const { weights, fingerprint } = await weigh(device, (placed) => {
         engine = new Engine({ device, config, weights: placed });
         engine.prepareAhead();
       });
       try {
         engine ??= new Engine({ device, config, weights });
-        return new DeviceModel(opened, config, weights, engine);
+        return new DeviceModel(opened, config, { weights, fingerprint }, engine);
       } catch (error) {
         disposeWeights(weights);
         throw error;
@@ -68,7 +77,7 @@ export class DeviceModel {
   private constructor(
     { device, reason, ownsDevice }: OpenedDevice,
     config: ModelConfig,
-    weights: ModelTable<Tensor>,
+    { weights, fingerprint }: WeighedModel,
     engine: Engine,
   ) {
     this.device = device;
@@ -76,6 +85,7 @@ export class DeviceModel {
     this.ownsDevice = ownsDevice;
     this.byteLength = countBytes(weightTable(config), weights);
     this.weights = weights;
+    this.fingerprint = fingerprint;
     this.engine = engine;
     // One that was given may outlive many models, and would hold on to all of them.
     if (!ownsDevice) return;

@@ -1,74 +1,33 @@
 /**
- * Runs the forward pass over any number of tokens, one sequence at a time, in chunks of bounded memory.
+ * Runs the forward pass over any number of tokens, of one sequence at a time in chunks of bounded memory, or of several together.
  *
- * Programs are recorded once, against one resident state. A sequence's state is copied in when it is its turn and out when
- * another's comes, which costs nothing, not even memory, while there is only one.
+ * Programs are recorded once, against one resident state; whose that is, `residence.ts` knows. What is asked for is done in order.
  */
-import { createSampleState, type SampleKind, seenBitmap } from "@blackmamba/kernels";
-import {
-  type Device,
-  DisposedError,
-  OutOfMemoryError,
-  type PreparedProgram,
-  type Tensor,
-  TensorPool,
-} from "@blackmamba/tensor";
-import { forgetFailures } from "../device/forget-failures.ts";
-import { OptionError, PromptError, StateError } from "../errors.ts";
+import { createAdjustments, createSampleState, type SampleKind } from "@blackmamba/kernels";
+import { type Device, DisposedError, type PreparedProgram, TensorPool } from "@blackmamba/tensor";
+import { OptionError, StateError } from "../errors.ts";
+import { checkIds } from "./check-ids.ts";
+import { chosenIds, type Look, lookAt, type QueuedIds } from "./choose.ts";
 import { createForward, createHead, type Forward, type ForwardInputs, type Head } from "./forward.ts";
+import { Group, type GroupIds, type GroupStepOptions } from "./group.ts";
 import { promptCapacities } from "./prompt-capacities.ts";
-import { MAX_RUN_STEPS, type SamplingTensors, Slots, slotTensors } from "./slots.ts";
-import { createLayerStates, type LayerStates, stateTensors } from "./state.ts";
+import { Recordings } from "./recordings.ts";
+import { Residence } from "./residence.ts";
+import type { SampledSequence, Sequence, SequenceSampling } from "./sequence.ts";
+import { copyAll, type SamplingTensors, Slots } from "./slots.ts";
+import { createSequenceState, stateTensors } from "./state.ts";
 
 /** Memory for the logits of many tokens at once; with the largest vocabulary (50,304) that is 166 tokens. */
 const MAX_LOGITS_BYTE_LENGTH = 32 << 20;
 
 /** How ids are chosen while measuring: the likeliest, as by default. */
-const GREEDY: SampleKind = { noise: false, cut: false, penalty: false };
+const GREEDY: SampleKind = { noise: false, cut: false, typical: false, adjust: false };
 
-/** A sequence in progress. */
-export interface Sequence {
-  /** Where its state is while another's is resident: made when that first comes about. Before its first token it has none. */
-  states: LayerStates | undefined;
-  readonly pool: TensorPool;
-  /** Tokens consumed so far. */
-  position: number;
-  /** Set while a chunk is under way, and left so when it fails: then the state is in the middle of a token. */
-  broken: boolean;
-  disposed: boolean;
-}
-
-/** A sequence whose ids are chosen on the device. */
-export interface SampledSequence extends Sequence {
-  readonly sampling: SamplingTensors;
-  readonly kind: SampleKind;
-  /** Ids that were chosen so far, or will be once the device has done what is queued. */
-  chosen: number;
-}
-
-/** How a sequence's ids are chosen. */
-export interface SequenceSampling {
-  readonly kind: SampleKind;
-  /** As `encodeSettings` makes them. */
-  readonly settings: Uint32Array;
-}
-
-/** Ids that a queued run chooses. */
-export interface QueuedIds {
-  readonly ids: Promise<Uint32Array>;
-}
-
-/** Slots of their own, and what frees them. */
-interface OwnSlots {
-  readonly pool: TensorPool;
-  readonly slots: Slots;
-}
-
-/** Sequences that decode together; made by {@link Engine.createGroup}. */
-export interface Group extends OwnSlots {
-  readonly kind: SampleKind;
-  /** Ids that each slot's sequence has chosen; as many as slots are in use, from the first on. */
-  readonly chosen: number[];
+/** How the next ids are chosen. */
+export interface ChooseOptions {
+  /** What the host does with the logits before; the device waits for that, so it chooses one at a time. */
+  readonly look?: Look | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What happens between a chunk's layers and after it; see {@link Engine.visit}. */
@@ -82,34 +41,31 @@ export interface Visitor {
 /** Does something with the programs of a step: as they are run, and with a program for each layer. */
 type UsePrograms<T> = (programs: readonly PreparedProgram[], layers: readonly PreparedProgram[]) => Promise<T>;
 
-type EngineInputs = Omit<ForwardInputs, "pool">;
+/** What an engine runs. */
+export type EngineInputs = Omit<ForwardInputs, "pool" | "state">;
 
 /** Owns what all sequences of a model share: recorded programs, scratch, and the resident state. */
 export class Engine {
   readonly #inputs: EngineInputs;
   /** Of the programs for prompts, ascending. */
   readonly #promptCapacities: readonly number[];
-  readonly #residentTensors: readonly Tensor[];
   readonly #sequences = new Set<Sequence>();
-  #owner: Sequence | undefined;
+  /** Everything but the sequences' own states. */
+  readonly #recordings: Recordings;
+  readonly #residence: Residence;
   #disposed = false;
-  /** Everything but the sequences' states. */
-  readonly #pools: TensorPool[] = [];
-  readonly #recorded = new Map<string, Promise<Forward | Head | Slots>>();
   /** What {@link advanceAll} runs in. */
-  #together: OwnSlots | undefined;
-  /** The resident slot, once it is recorded. */
-  #decode: Slots | undefined;
+  #together: Group | undefined;
   /** What {@link prepareAhead} has begun. */
   #ahead: Promise<unknown> = Promise.resolve();
   /** Steps run one after another: they share scratch and the resident state. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(inputs: Omit<EngineInputs, "state">) {
-    const state = createLayerStates(this.#newPool(inputs.device), inputs.config);
-    this.#inputs = { ...inputs, state };
+  constructor(inputs: EngineInputs) {
+    this.#inputs = inputs;
+    this.#recordings = new Recordings(inputs.device);
+    this.#residence = new Residence(inputs.device, inputs.config, this.#recordings);
     this.#promptCapacities = promptCapacities(inputs.config, inputs.device);
-    this.#residentTensors = stateTensors(state);
   }
 
   /**
@@ -120,7 +76,7 @@ export class Engine {
     const [fewTokens] = this.#promptCapacities;
     const prompt = async () => (await this.#forwardFor(fewTokens as number)).programs(true);
     const sampler = async () => (await this.#single()).sampler(GREEDY);
-    const step = async () => (await this.#single()).stepPrograms(GREEDY);
+    const step = async () => (await this.#single()).forward.programs(true);
     // What the first token takes goes before what the second does.
     this.#ahead = Promise.allSettled([prompt(), sampler()]).then(() => Promise.allSettled([step()]));
   }
@@ -128,7 +84,7 @@ export class Engine {
   /** A sequence before its first token. */
   createSequence(): Sequence {
     const pool = new TensorPool(this.#device);
-    const sequence = { states: undefined, pool, position: 0, broken: false, disposed: false };
+    const sequence = { state: undefined, pool, position: 0, broken: false, disposed: false };
     this.#sequences.add(sequence);
     return sequence;
   }
@@ -140,27 +96,24 @@ export class Engine {
 
   /** Bytes of the state of any sequence. */
   get stateByteLength(): number {
-    return this.#residentTensors.reduce((sum, { storage }) => sum + storage.byteLength, 0);
+    return this.#residence.byteLength;
   }
 
-  /**
-   * A sequence before its prompt, whose ids are to be chosen on the device.
-   *
-   * @param chosen - how many of the prompt's last ids were chosen in the same way before: random numbers are counted on
-   */
-  async createSampledSequence(
-    prompt: ArrayLike<number>,
-    { kind, settings }: SequenceSampling,
-    chosen: number,
-  ): Promise<SampledSequence> {
+  /** A sequence before its prompt, whose ids are to be chosen on the device. */
+  async createSampledSequence({ kind, settings, chosen, marks, bias }: SequenceSampling): Promise<SampledSequence> {
     const { device, config } = this.#inputs;
     const sequence = this.createSequence();
     try {
-      const state = createSampleState(sequence.pool, 1, config.vocab);
-      const sampling = { ...state, next: sequence.pool.createTensor("u32", [1], "next id") };
+      const { pool } = sequence;
+      const sampling: SamplingTensors = {
+        ...createSampleState(pool, 1),
+        next: pool.createTensor("u32", [1], "next id"),
+        adjustments: kind.adjust ? createAdjustments(pool, 1, config.vocab) : undefined,
+      };
       await device.write(sampling.settings, settings);
-      if (kind.penalty) await device.write(sampling.seen, seenBitmap(prompt, config.vocab));
       if (chosen > 0) await device.write(sampling.steps, Uint32Array.of(chosen));
+      if (sampling.adjustments && marks) await device.write(sampling.adjustments.marks, marks);
+      if (sampling.adjustments && bias) await device.write(sampling.adjustments.bias, bias);
       return Object.assign(sequence, { sampling, kind, chosen });
     } catch (error) {
       await this.disposeSequence(sequence);
@@ -173,8 +126,45 @@ export class Engine {
     sequence.disposed = true;
     await this.#turn;
     this.#sequences.delete(sequence);
-    if (this.#owner === sequence) this.#owner = undefined;
+    this.#residence.leave(sequence);
     sequence.pool.dispose();
+  }
+
+  /** Gives a sequence before its first token what another one has come to; that one goes on as it was. */
+  copySequence(from: Sequence, to: Sequence): Promise<void> {
+    return this.#exclusively(from, async () => {
+      this.#assertWhole(from);
+      if (to.disposed) throw new DisposedError("state");
+      if (from.position === 0) return;
+      await this.#residence.giveRoom(to);
+      copyAll(this.#device, this.#residence.stateOf(from), this.#residence.stateOf(to));
+      to.position = from.position;
+    });
+  }
+
+  /** A sequence's state, one tensor after another; `undefined` before its first token. */
+  readState(sequence: Sequence): Promise<Float32Array[] | undefined> {
+    return this.#exclusively(sequence, async () => {
+      this.#assertWhole(sequence);
+      if (sequence.position === 0) return undefined;
+      return Promise.all(this.#residence.stateOf(sequence).map((tensor) => this.#device.read(tensor)));
+    });
+  }
+
+  /** Gives a sequence before its first token a state that was read, after so many tokens. */
+  writeState(sequence: Sequence, values: readonly Float32Array[], position: number): Promise<void> {
+    return this.#exclusively(sequence, async () => {
+      const tensors = stateTensors(await this.#residence.giveRoom(sequence));
+      for (const [index, tensor] of tensors.entries()) {
+        await this.#device.write(tensor, values[index] as Float32Array);
+      }
+      sequence.position = position;
+    });
+  }
+
+  /** Numbers in each tensor of a state, in the order of {@link readState}. */
+  get stateLengths(): number[] {
+    return stateTensors(this.#residence.state).map(({ shape }) => shape.reduce((product, size) => product * size, 1));
   }
 
   /**
@@ -189,93 +179,98 @@ export class Engine {
     });
   }
 
-  /** Consumes a prompt and chooses the first id. Resolves when all of it is queued. */
-  start(sequence: SampledSequence, ids: ArrayLike<number>, signal?: AbortSignal): Promise<QueuedIds> {
+  /** Logits [vocab] of the token after those that a sequence has consumed, at least one. */
+  logits(sequence: Sequence): Promise<Float32Array> {
     return this.#exclusively(sequence, async () => {
-      const slots = await this.#single();
-      const sampler = await slots.sampler(sequence.kind);
-      const { logits } = await this.#consume(sequence, ids, signal);
-      if (logits !== slots.forward.last.logits) this.#device.copy(logits, slots.forward.last.logits);
-      await this.#device.run([sampler]);
-      sequence.chosen += 1;
-      return { ids: chosenIds(slots, [sequence.chosen - 1], 1).then(([own]) => own as Uint32Array) };
+      const { logits } = await this.#logitsNow(sequence);
+      return this.#device.read(logits);
     });
   }
 
   /**
-   * Lets the device choose so many ids more, feeding each back: from 1 to {@link MAX_RUN_STEPS}. Resolves when that is queued, so
-   * that the next may be queued before these are known.
+   * Consumes a prompt and chooses the first id. Resolves when all of it is queued.
+   *
+   * @param ids - none where the sequence has consumed some before
    */
-  step(sequence: SampledSequence, times: number, signal?: AbortSignal): Promise<QueuedIds> {
+  start(sequence: SampledSequence, ids: ArrayLike<number>, options: ChooseOptions = {}): Promise<QueuedIds> {
+    const { look, signal } = options;
     return this.#exclusively(sequence, async () => {
       const slots = await this.#single();
-      const programs = await slots.stepPrograms(sequence.kind);
+      const sampler = await slots.sampler(sequence.kind);
+      const isOn = ids.length === 0 && sequence.position > 0;
+      const { logits } = isOn ? await this.#logitsNow(sequence) : await this.#consume(sequence, ids, signal);
+      const own = slots.forward.last.logits;
+      if (logits !== own) this.#device.copy(logits, own);
+      const looked = look ? await lookAt(this.#device, own, 0, look) : {};
+      await this.#device.run([sampler]);
+      sequence.chosen += 1;
+      return { ids: this.#chosenOf(slots, sequence, 1), ...looked };
+    });
+  }
+
+  /**
+   * Lets the device choose so many ids more, feeding each back: from 1 to `MAX_RUN_STEPS`, with a look 1. Resolves when that is queued,
+   * so that the next may be queued before these are known.
+   */
+  step(sequence: SampledSequence, times: number, { look, signal }: ChooseOptions = {}): Promise<QueuedIds> {
+    return this.#exclusively(sequence, async () => {
+      const slots = await this.#single();
+      const programs = await slots.forward.programs(true);
+      const sampler = await slots.sampler(sequence.kind);
       signal?.throwIfAborted();
       this.#assertWhole(sequence);
-      await this.#takeTurn(sequence);
+      await this.#residence.enter(sequence);
       sequence.broken = true;
-      await this.#device.run(programs, { times, signal });
+      let looked: Pick<QueuedIds, "logits"> = {};
+      if (look) {
+        await this.#device.run(programs, { signal });
+        looked = await lookAt(this.#device, slots.forward.last.logits, 0, look);
+        await this.#device.run([sampler]);
+      } else {
+        await this.#device.run([...programs, sampler], { times, signal });
+      }
       sequence.position += times;
       sequence.chosen += times;
       sequence.broken = false;
-      return { ids: chosenIds(slots, [sequence.chosen - times], times).then(([own]) => own as Uint32Array) };
+      return { ids: this.#chosenOf(slots, sequence, times), ...looked };
     });
   }
 
   /** Room for so many sequences that decode together. */
-  async createGroup(capacity: number, kind: SampleKind): Promise<Group> {
-    return { kind, ...(await this.#createSlots(capacity)), chosen: [] };
+  createGroup(capacity: number): Promise<Group> {
+    return this.#recordings.recordAnew(`${capacity} sequences together`, (pool) => {
+      const state = createSequenceState(pool, this.#inputs.config, capacity);
+      return new Group(this.#device, pool, new Slots({ ...this.#inputs, pool, state }, capacity));
+    });
   }
 
   /** Gives the next free slot of a group what a sequence has come to; the sequence itself stays as it is. */
   join(group: Group, sequence: SampledSequence): Promise<void> {
     return this.#exclusively(sequence, async () => {
       this.#assertWhole(sequence);
-      const target = group.slots.slot(group.chosen.length);
-      this.#copyAll(this.#owner === sequence ? this.#residentOf(sequence) : this.#ownTensors(sequence), target);
-      group.chosen.push(sequence.chosen);
+      group.join(this.#residence.stateOf(sequence), this.#residence.samplingOf(sequence), sequence.chosen);
     });
   }
 
   /** Empties a slot of a group: the last one in use takes its place. */
   leave(group: Group, slot: number): Promise<void> {
-    return this.#inTurn(async () => {
-      const last = group.chosen.length - 1;
-      if (slot !== last) this.#copyAll(group.slots.slot(last), group.slots.slot(slot));
-      group.chosen[slot] = group.chosen[last] as number;
-      group.chosen.pop();
-    });
+    return this.#inTurn(async () => group.leave(slot));
   }
 
-  /** Moves all of a group to other slots, which are fewer. */
-  async shrinkGroup(group: Group, capacity: number): Promise<Group> {
-    const smaller = await this.createGroup(capacity, group.kind);
-    await this.#inTurn(async () => {
-      for (const [slot, chosen] of group.chosen.entries()) {
-        this.#copyAll(group.slots.slot(slot), smaller.slots.slot(slot));
-        smaller.chosen.push(chosen);
-      }
-    });
-    await this.disposeGroup(group);
-    return smaller;
+  /** Moves all of a group to another one, which is empty and has room for them. */
+  moveGroup(from: Group, to: Group): Promise<void> {
+    return this.#inTurn(async () => from.moveTo(to));
   }
 
-  /** As {@link step}, for all sequences of a group: the ids of each. */
-  stepGroup(group: Group, times: number, signal?: AbortSignal): Promise<{ readonly ids: Promise<Uint32Array[]> }> {
-    return this.#inTurn(async () => {
-      const programs = await group.slots.stepPrograms(group.kind);
-      signal?.throwIfAborted();
-      await this.#device.run(programs, { tokens: group.chosen.length, times, signal });
-      const ids = chosenIds(group.slots, group.chosen, times);
-      for (const slot of group.chosen.keys()) group.chosen[slot] = (group.chosen[slot] as number) + times;
-      return { ids };
-    });
+  /** As {@link step}, for all sequences of a group. */
+  stepGroup(group: Group, options: GroupStepOptions): Promise<GroupIds> {
+    return this.#inTurn(() => group.step(options));
   }
 
   /** Frees a group, once the step that is under way is done. */
   async disposeGroup({ pool }: Group): Promise<void> {
     await this.#turn;
-    this.#disposePool(pool);
+    this.#recordings.disposePool(pool);
   }
 
   /**
@@ -292,33 +287,26 @@ export class Engine {
         this.#assertWhole(sequence);
       }
       const count = sequences.length;
-      if ((this.#together?.slots.capacity ?? 0) < count) {
-        if (this.#together) this.#disposePool(this.#together.pool);
-        this.#together = undefined;
-        this.#together = await this.#createSlots(2 ** Math.ceil(Math.log2(count)));
-      }
-      const { slots } = this.#together as OwnSlots;
+      const { slots } = await this.#roomTogether(count);
       const { forward } = slots;
       const programs = await forward.programs(true);
       signal?.throwIfAborted();
-      const own: (readonly Tensor[])[] = [];
       for (const sequence of sequences) {
-        if (!sequence.states) await this.#takeTurn(sequence);
-        own.push(stateTensors(await this.#giveRoom(sequence)));
+        if (!sequence.state) await this.#residence.enter(sequence);
+        await this.#residence.giveRoom(sequence);
       }
       for (const sequence of sequences) sequence.broken = true;
       for (const [slot, sequence] of sequences.entries()) {
-        const states = this.#owner === sequence ? this.#residentTensors : (own[slot] as readonly Tensor[]);
-        this.#copyAll(states, slots.slotState(slot));
+        copyAll(this.#device, this.#residence.stateOf(sequence), slots.slotState(slot));
       }
       const all = new Uint32Array(slots.capacity);
       all.set(Uint32Array.from(ids));
       await this.#device.write(forward.ids, all);
       await this.#device.run(programs, { tokens: count, signal });
       for (const [slot, sequence] of sequences.entries()) {
-        this.#copyAll(slots.slotState(slot), own[slot] as readonly Tensor[]);
         // What is resident is the past.
-        if (this.#owner === sequence) this.#owner = undefined;
+        this.#residence.leave(sequence);
+        copyAll(this.#device, slots.slotState(slot), this.#residence.stateOf(sequence));
         sequence.position += 1;
         sequence.broken = false;
       }
@@ -358,7 +346,7 @@ export class Engine {
     return this.#exclusively(sequence, async () => {
       const forward = await this.#forwardFor(tokens);
       const end = tokens === 1 ? [await (await this.#single()).sampler(GREEDY)] : [];
-      await this.#takeTurn(sequence);
+      await this.#residence.enter(sequence);
       await this.#writeSpreadIds(forward);
       const layers = [...(await forward.layers()), await forward.last.program()];
       return use([...(await forward.programs(true)), ...end], [...layers, ...end]);
@@ -367,11 +355,12 @@ export class Engine {
 
   /** As {@link withPrograms}, for one token of each of several sequences. */
   async withGroupPrograms<T>(sequences: number, use: UsePrograms<T>): Promise<T> {
-    const group = await this.createGroup(sequences, GREEDY);
+    const group = await this.createGroup(sequences);
     try {
       return await this.#inTurn(async () => {
-        await this.#writeSpreadIds(group.slots.forward);
-        const programs = await group.slots.stepPrograms(group.kind);
+        const { forward } = group.slots;
+        await this.#writeSpreadIds(forward);
+        const programs = [...(await forward.programs(true)), await group.slots.sampler(GREEDY)];
         return use(programs, programs);
       });
     } finally {
@@ -386,13 +375,12 @@ export class Engine {
   async dispose(): Promise<void> {
     this.#disposed = true;
     await this.#turn;
-    await Promise.allSettled([...this.#recorded.values(), this.#ahead]);
-    // Prepared programs hold on to what they were prepared for.
-    this.#recorded.clear();
-    this.#decode = undefined;
+    await this.#ahead;
+    await this.#recordings.forget();
+    this.#residence.useSlot(undefined);
     this.#together = undefined;
     for (const { pool } of this.#sequences) pool.dispose();
-    for (const pool of this.#pools) pool.dispose();
+    this.#recordings.dispose();
   }
 
   get #device(): Device {
@@ -429,58 +417,39 @@ export class Engine {
       const forward = await this.#forwardFor(tokens);
       await forward.programs(true);
       signal?.throwIfAborted();
-      await this.#takeTurn(sequence);
+      await this.#residence.enter(sequence);
       sequence.broken = true;
       await this.#device.write(forward.ids, part);
       await each(forward, tokens, start + tokens === ids.length);
+      this.#residence.keepResidual(forward.residual, tokens);
       sequence.position += tokens;
       sequence.broken = false;
     }
   }
 
-  /** Puts a sequence's state where the programs find it. */
-  async #takeTurn(sequence: Sequence): Promise<void> {
-    const owner = this.#owner;
-    if (owner === sequence) return;
-    // One that was left in the middle of a token does not come back.
-    if (owner && !owner.broken && !owner.disposed) {
-      await this.#giveRoom(owner);
-      this.#copyAll(this.#residentOf(owner), this.#ownTensors(owner));
-    }
-    if (sequence.states) {
-      this.#copyAll(this.#ownTensors(sequence), this.#residentOf(sequence));
-    } else {
-      this.#device.clear(...this.#residentTensors);
-      if (isSampled(sequence) && this.#decode) {
-        this.#copyAll(slotTensors([], sequence.sampling), slotTensors([], this.#decode.sampling));
-      }
-    }
-    this.#owner = sequence;
+  /** Computes the logits after what a sequence has consumed, of what it has kept. */
+  async #logitsNow(sequence: Sequence): Promise<Head> {
+    const { last } = (await this.#single()).forward;
+    this.#assertWhole(sequence);
+    if (sequence.position === 0) throw new StateError("this state is empty: give it at least one id first");
+    await this.#residence.enter(sequence);
+    await this.#device.run([await last.program()]);
+    return last;
   }
 
-  /** Memory of its own for a sequence's state. A GPU says at once whether it had any: what is copied there is nowhere else then. */
-  async #giveRoom(sequence: Sequence): Promise<LayerStates> {
-    if (sequence.states) return sequence.states;
-    const states = createLayerStates(sequence.pool, this.#inputs.config);
-    try {
-      await this.#device.settled();
-    } catch (error) {
-      for (const { storage } of stateTensors(states)) storage.dispose();
-      throw await this.#explain(error, "a sequence beside another", this.stateByteLength);
-    }
-    sequence.states = states;
-    return states;
+  /** The last `times` ids that were chosen for a sequence. */
+  async #chosenOf(slots: Slots, { chosen }: SampledSequence, times: number): Promise<Uint32Array> {
+    const [own] = await chosenIds(slots, [chosen - times], times);
+    return own as Uint32Array;
   }
 
-  /** A sequence's own tensors, which hold what it has come to while it is not its turn. */
-  #ownTensors(sequence: Sequence): readonly Tensor[] {
-    const states = stateTensors(sequence.states as LayerStates);
-    return isSampled(sequence) ? slotTensors(states, sequence.sampling) : states;
-  }
-
-  /** Where a sequence's tensors are while it is its turn. One that is sampled has its turn only once there is a sampler. */
-  #residentOf(sequence: Sequence): readonly Tensor[] {
-    return isSampled(sequence) && this.#decode ? this.#decode.slot(0) : this.#residentTensors;
+  /** A group for {@link advanceAll}. */
+  async #roomTogether(count: number): Promise<Group> {
+    if (this.#together && this.#together.capacity >= count) return this.#together;
+    if (this.#together) this.#recordings.disposePool(this.#together.pool);
+    this.#together = undefined;
+    this.#together = await this.createGroup(2 ** Math.ceil(Math.log2(count)));
+    return this.#together;
   }
 
   /** Ids all over the vocabulary: one alone would have one expert for all tokens. */
@@ -495,10 +464,6 @@ export class Engine {
   #assertWhole({ broken }: Sequence): void {
     if (!broken) return;
     throw new StateError("this state was left in the middle of a token by an abort or a failure; start a new one");
-  }
-
-  #copyAll(from: readonly Tensor[], to: readonly Tensor[]): void {
-    this.#device.copyAll(from.map((tensor, index) => [tensor, to[index] as Tensor]));
   }
 
   /** Waits for the steps before, whether they failed or not. */
@@ -520,132 +485,30 @@ export class Engine {
 
   /** The resident slot: single tokens of one sequence, and its sampler. */
   async #single(): Promise<Slots> {
-    this.#decode = await this.#record("a token", (inputs) => new Slots(inputs, 1));
-    return this.#decode;
-  }
-
-  #createSlots(capacity: number): Promise<OwnSlots> {
-    return this.#recordIn(`${capacity} sequences together`, (inputs) => {
-      const state = createLayerStates(inputs.pool, inputs.config, capacity);
-      return { pool: inputs.pool, slots: new Slots({ ...inputs, state }, capacity) };
-    });
+    const { state } = this.#residence;
+    const slots = await this.#recordings.record("a token", (pool) => new Slots({ ...this.#inputs, pool, state }, 1));
+    this.#residence.useSlot(slots);
+    return slots;
   }
 
   /** The forward pass over so many tokens of one sequence. */
   async #forwardFor(tokens: number): Promise<Forward> {
     if (tokens === 1) return (await this.#single()).forward;
     const capacity = this.#promptCapacities.find((most) => tokens <= most) ?? this.prefillChunk;
-    const create = (inputs: ForwardInputs) => createForward(inputs, capacity, "sequence");
-    return this.#record(`a prompt of ${capacity} tokens`, create, (forward) => forward.programs(true));
+    const { state } = this.#residence;
+    return this.#recordings.record(
+      `a prompt of ${capacity} tokens`,
+      (pool) => createForward({ ...this.#inputs, pool, state }, capacity, "sequence"),
+      (forward) => forward.programs(true),
+    );
   }
 
   /** The logits of every token: only those who ask for them pay for their memory. */
   #allRows({ residual, capacity }: Forward): Promise<Head> {
     const rows = Math.min(capacity, this.#logitsRows);
-    return this.#record(`the logits of ${capacity} tokens`, (inputs) =>
-      createHead(inputs, residual, { rows, lastOnly: false }),
-    );
-  }
-
-  /** Records programs when they are first needed; when that fails it may be tried again. */
-  #record<T extends Forward | Head | Slots>(
-    name: string,
-    create: (inputs: ForwardInputs) => T,
-    begin?: (recorded: T) => Promise<unknown>,
-  ): Promise<T> {
-    let recorded = this.#recorded.get(name) as Promise<T> | undefined;
-    if (!recorded) {
-      recorded = this.#recordIn(name, create, begin);
-      this.#recorded.set(name, recorded);
-      recorded.catch(() => this.#recorded.delete(name));
-    }
-    return recorded;
-  }
-
-  /**
-   * Records programs, whose tensors are in a pool of their own; when that fails, nothing stays allocated.
-   *
-   * @param begin - what all users of it need: begun at once, and not waited for
-   */
-  async #recordIn<T>(
-    name: string,
-    create: (inputs: ForwardInputs) => T,
-    begin?: (recorded: T) => Promise<unknown>,
-  ): Promise<T> {
-    const device = this.#device;
-    const pool = this.#newPool(device);
-    let begun: Promise<unknown> | undefined;
-    try {
-      const recorded = create({ ...this.#inputs, pool });
-      begun = begin?.(recorded).catch(() => {}); // Whoever needs it hears of it.
-      // A GPU says only now whether it had room: before anything is computed there.
-      await device.settled();
-      return recorded;
-    } catch (error) {
-      const { byteLength } = pool;
-      await begun;
-      this.#disposePool(pool);
-      throw await this.#explain(error, name, byteLength);
-    }
-  }
-
-  /** Of memory that was lacking, says for what, and how much was asked for; other errors stay as they are. */
-  async #explain(error: unknown, name: string, asked: number): Promise<unknown> {
-    if (!(error instanceof OutOfMemoryError)) return error;
-    await forgetFailures(this.#device);
-    const { kind, name: deviceName, allocatedByteLength: kept } = this.#device;
-    const { allocatedByteLength, maxByteLength } = error;
-    const facts = `no room to compute ${name}: ${asked} bytes were asked for beside the ${kept} that ${kind} ${deviceName} has given`;
-    return new OutOfMemoryError(
-      `${facts} (${error.message}); dispose what is not needed any more, or load with quantize to have smaller weights`,
-      { cause: error, allocatedByteLength, maxByteLength },
-    );
-  }
-
-  #disposePool(pool: TensorPool): void {
-    const index = this.#pools.indexOf(pool);
-    if (index >= 0) this.#pools.splice(index, 1);
-    pool.dispose();
-  }
-
-  #newPool(device: Device): TensorPool {
-    const pool = new TensorPool(device);
-    this.#pools.push(pool);
-    return pool;
-  }
-}
-
-function isSampled(sequence: Sequence): sequence is SampledSequence {
-  return "sampling" in sequence;
-}
-
-/** The last `times` ids of each slot, whose first so many were chosen before. */
-async function chosenIds(slots: Slots, before: readonly number[], times: number): Promise<Uint32Array[]> {
-  const starts = [...before];
-  const rings = await slots.readChosen(starts.length);
-  return starts.map((start, slot) =>
-    Uint32Array.from(
-      { length: times },
-      (_, i) => rings[slot * MAX_RUN_STEPS + ((start + i) % MAX_RUN_STEPS)] as number,
-    ),
-  );
-}
-
-/** Throws unless there are ids and all are in the vocabulary. */
-export function checkIds(ids: ArrayLike<number>, vocab: number): void {
-  if (typeof ids?.length !== "number") {
-    throw new PromptError(`token ids: expected an array of numbers, found ${ids === null ? "null" : typeof ids}`);
-  }
-  if (ids.length === 0) throw new PromptError("the prompt holds no tokens; give at least one id, or some text");
-  for (let i = 0; i < ids.length; i++) {
-    const id: unknown = ids[i];
-    if (typeof id !== "number") {
-      throw new PromptError(`token id at position ${i}: expected a number, found the ${typeof id} ${String(id)}`);
-    }
-    if (Number.isInteger(id) && id >= 0 && id < vocab) continue;
-    throw new PromptError(
-      `token id ${id} at position ${i} is out of range: this model's ids are 0 to ${vocab - 1}; ` +
-        "encode the text with the model's own tokenizer",
+    const { state } = this.#residence;
+    return this.#recordings.record(`the logits of ${capacity} tokens`, (pool) =>
+      createHead({ ...this.#inputs, pool, state }, residual, { rows, lastOnly: false }),
     );
   }
 }

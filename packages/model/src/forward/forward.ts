@@ -7,11 +7,12 @@
  */
 import { norm, recordEmbedding, recordLinear } from "@blackmamba/kernels";
 import { type ExpertWeights, type RoutingScratch, recordExpertsDown, recordExpertsUp } from "@blackmamba/moe";
-import { type MambaState, recordMambaSequence, recordMambaStep } from "@blackmamba/ssm";
+import { recordMambaSequence, recordMambaStep } from "@blackmamba/ssm";
 import { type Device, type PreparedProgram, Program, type Tensor, type TensorPool } from "@blackmamba/tensor";
 import type { ModelConfig } from "../config/config.ts";
 import type { ExpertTable, ModelTable } from "../weights/weight-table.ts";
 import { createScratch, expertSizes, mambaSizes, type Scratch, type TokenOrder } from "./scratch.ts";
+import type { SequenceState } from "./state.ts";
 
 /** What is recorded against: the weights, and the state that the programs step. */
 export interface ForwardInputs {
@@ -20,8 +21,8 @@ export interface ForwardInputs {
   readonly pool: TensorPool;
   readonly config: ModelConfig;
   readonly weights: ModelTable<Tensor>;
-  /** Each layer's states, as many slots as the order of the tokens asks for; `undefined` for a layer without Mamba. */
-  readonly state: readonly (MambaState | undefined)[];
+  /** As many slots as the order of the tokens asks for. */
+  readonly state: SequenceState;
 }
 
 /** A recorded forward pass over up to `capacity` tokens. Its tensors are there; each program is prepared when it is first asked for. */
@@ -55,7 +56,8 @@ export interface Head {
 /** Records the forward pass over up to `capacity` tokens. */
 export function createForward(inputs: ForwardInputs, capacity: number, order: TokenOrder): Forward {
   const { device, pool, config, weights } = inputs;
-  const scratch = createScratch(pool, config, capacity, order);
+  // Where each token is the last of a sequence, what becomes of it is a part of that one's state.
+  const scratch = createScratch(pool, config, capacity, order, order === "each" ? inputs.state.residual : undefined);
   const { residual, ids } = scratch;
   const prepare = async (program: Program) => pool.keep(await device.prepare(program));
   const parts: { readonly label: string; record(program: Program): void }[] = [
@@ -83,7 +85,7 @@ export function createForward(inputs: ForwardInputs, capacity: number, order: To
   });
   // While text is made token by token nobody looks at what is between two layers.
   const whole = once(async () => {
-    const program = new Program("token", { outputs: [last.logits] });
+    const program = new Program("token", { outputs: [last.logits, residual] });
     for (const { record } of parts) record(program);
     last.record(program);
     return [await prepare(program)];
@@ -158,7 +160,7 @@ function recordLayer(
       : undefined;
   // Both mixers read the residual stream before either changes it.
   if (expertOperands) recordExpertsUp(program, expertSizes(config), expertOperands);
-  const mambaState = state[index];
+  const mambaState = state.layers[index];
   if (mamba && mambaState) {
     const operands = { residual, weights: { norm: mamba.norm, ...mamba.mixer }, state: mambaState, epsilon };
     const { order, scratch: own } = scratch.mamba;

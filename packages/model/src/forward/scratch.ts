@@ -34,19 +34,24 @@ export interface Scratch {
   readonly experts: ReadonlyMap<number, ExpertScratch>;
 }
 
-/** Allocates what a forward pass of up to `tokens` tokens needs. */
+/**
+ * Allocates what a forward pass of up to `tokens` tokens needs.
+ *
+ * @param residual - where the residual stream is to be, if it is there already
+ */
 export function createScratch(
   allocator: TensorAllocator,
   config: ModelConfig,
   tokens: number,
   order: TokenOrder,
+  residual?: Tensor,
 ): Scratch {
   const counts = new Set(config.layers.map(({ experts }) => experts).filter((experts) => experts > 0));
   const sizes = mambaSizes(config);
   const mixerAllocator = mixerAllocators(allocator, config, order);
   return {
     ids: allocator.createTensor("u32", [tokens], "ids"),
-    residual: allocator.createTensor("f32", [tokens, config.hidden], "residual"),
+    residual: residual ?? allocator.createTensor("f32", [tokens, config.hidden], "residual"),
     mamba:
       order === "each"
         ? { order, scratch: createMambaStepScratch(mixerAllocator(), sizes, tokens) }

@@ -3,8 +3,11 @@ import type { Tokenizer } from "@blackmamba/tokenizer";
 import { createTokenizer } from "@blackmamba/tokenizer";
 import { expect, test } from "vitest";
 import { NoTokenizerError, NumericError, OptionError } from "../errors.ts";
-import { type GenerateOptions, generateTokens, type IdSource, limitsOf } from "./generate.ts";
+import { type GenerateOptions, generateTokens, type IdSource } from "./generate.ts";
+import { limitsOf } from "./limits.ts";
 import { createPace } from "./pace.ts";
+import { LogitWork } from "./processors.ts";
+import { TextProgress } from "./text-progress.ts";
 
 interface ScriptedSource extends IdSource {
   /** Steps of each run that was asked for. */
@@ -39,10 +42,16 @@ async function generate(
   options: GenerateOptions = {},
   source: IdSource = scripted(ids),
 ) {
-  const limits = limitsOf({ maxTokens: ids.length, ...options }, tokenizer);
   const tokens = [];
-  for await (const token of generateTokens({ source, tokenizer }, limits, options.signal)) tokens.push(token);
+  const all = { maxTokens: ids.length, ...options };
+  for await (const token of textOf(source, tokenizer, all)) tokens.push(token);
   return tokens;
+}
+
+function textOf(source: IdSource, tokenizer: Tokenizer | undefined, options: GenerateOptions) {
+  const limits = limitsOf(options, tokenizer);
+  const progress = new TextProgress(tokenizer, limits, new LogitWork({}));
+  return generateTokens(source, progress, limits.maxTokens, options.signal);
 }
 
 const tokenizer = (vocab: string[], decoder: object, endToken?: string) =>
@@ -124,8 +133,7 @@ test("what may be the beginning of a stop string waits until that is known", asy
   ]);
   const arrivals: string[] = [];
   const source = scripted([0, 1, 0, 6, 0]);
-  const limits = limitsOf({ maxTokens: 5, stop: "abb" }, bytes);
-  for await (const { text } of generateTokens({ source, tokenizer: bytes }, limits, undefined)) {
+  for await (const { text } of textOf(source, bytes, { maxTokens: 5, stop: "abb" })) {
     arrivals.push(`${text} after ${source.runs.length}`);
   }
   // "ab" is open until the second "a" closes it, "a" until "c" does; the last "a" is no beginning any more at the end.
@@ -146,6 +154,28 @@ test("never more than maxTokens are computed, and nothing ahead on a CPU", async
   expect(source.runs).toEqual([1, 1, 1]);
 });
 
+test("why a text ended is returned at its end", async () => {
+  const reasonOf = async (ids: readonly number[], options: GenerateOptions) => {
+    const tokens = textOf(scripted(ids), bytes, options);
+    for (;;) {
+      const { done, value } = await tokens.next();
+      if (done) return value.finishReason;
+    }
+  };
+  expect(await reasonOf([0, 1, 0], { maxTokens: 3 })).toBe("length");
+  expect(await reasonOf([0, 1, 0], { maxTokens: 0 })).toBe("length");
+  expect(await reasonOf([0, 4, 0], { maxTokens: 3 })).toBe("stop");
+  expect(await reasonOf([0, 1, 0], { maxTokens: 3, stop: "b" })).toBe("stop");
+  expect(await reasonOf([0, 6, 0], { maxTokens: 3, stopIds: [6] })).toBe("stop");
+});
+
+test("ids that end the text are no part of it", async () => {
+  expect(await generate(bytes, [0, 1, 6, 0], { stopIds: [6, 3] })).toEqual([
+    { id: 0, text: "a" },
+    { id: 1, text: "b" },
+  ]);
+});
+
 test("what a device did ahead is discarded", async () => {
   const ids = [0, 1, 0, 1, 4, 0, 0, 0];
   const source = scripted(ids, GPU);
@@ -159,8 +189,7 @@ test("two runs are under way on a device that is fast", async () => {
     Array.from({ length: 20 }, () => 0),
     GPU,
   );
-  const tokens = generateTokens({ source, tokenizer: bytes }, limitsOf({ maxTokens: 20 }, bytes), undefined);
-  for await (const _ of tokens) asked.push(`${source.runs.length}`);
+  for await (const _ of textOf(source, bytes, { maxTokens: 20 })) asked.push(`${source.runs.length}`);
   expect(asked[0]).toBe("2");
 });
 
@@ -168,9 +197,9 @@ test("an abort ends the text between two ids of a run", async () => {
   const controller = new AbortController();
   const source = { ...scripted([], GPU), start: async () => ({ ids: Promise.resolve(new Uint32Array(1)) }) };
   const seen: number[] = [];
-  const limits = limitsOf({ maxTokens: 100 }, bytes);
+  const { signal } = controller;
   const read = async () => {
-    for await (const { id } of generateTokens({ source, tokenizer: bytes }, limits, controller.signal)) {
+    for await (const { id } of textOf(source, bytes, { maxTokens: 100, signal })) {
       seen.push(id);
       if (seen.length === 5) controller.abort(new Error("enough"));
     }
@@ -229,6 +258,9 @@ test("after a failure that can be mended the text goes on, with nothing told twi
 test.each([
   [{ maxTokens: -1 }, "option maxTokens: expected a whole number of at least 0, found -1"],
   [{ maxTokens: 1.5 }, "option maxTokens: expected a whole number of at least 0, found 1.5"],
+  [{ maxTokens: 5, minTokens: 6 }, "option minTokens: expected a whole number from 0 to maxTokens, 5, found 6"],
+  [{ stopIds: 7 as unknown as number[] }, "option stopIds: expected an array of ids, found 7"],
+  [{ stopIds: [-1] }, "option stopIds: expected a whole number of at least 0, found -1"],
   [{ stop: "" }, 'option stop: expected a text, or several, none of them empty, found ""'],
   [{ stop: ["a", ""] }, 'option stop: expected a text, or several, none of them empty, found ""'],
   [{ stop: [7] as unknown as string[] }, "option stop: expected a text, or several, none of them empty, found 7"],

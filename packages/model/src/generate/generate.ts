@@ -2,98 +2,57 @@
  * Text from a model, token by token: keeps the device busy a little ahead of the reader, and turns ids into text as it becomes
  * certain. What the device did ahead when a text ends is discarded.
  */
-import type { Tokenizer } from "@blackmamba/tokenizer";
-import { NoTokenizerError, OptionError } from "../errors.ts";
+import type { QueuedIds } from "../forward/choose.ts";
+import type { ModelState } from "../model-state.ts";
+import type { PrefixCache } from "../prefix-cache.ts";
+import type { LimitOptions } from "./limits.ts";
 import type { Pace } from "./pace.ts";
-import { checkChosen, type SamplingOptions } from "./sampling.ts";
-import { GeneratedText, type GeneratedToken } from "./text.ts";
+import type { LogitOptions } from "./processors.ts";
+import type { SamplingOptions } from "./sampling.ts";
+import type { TextProgress } from "./text-progress.ts";
+import type { GeneratedToken, GenerateResult } from "./token.ts";
 
 /** Options of `generate`. */
-export interface GenerateOptions extends SamplingOptions {
-  /** Most tokens to generate. Default 200. */
-  readonly maxTokens?: number | undefined;
+export interface GenerateOptions extends SamplingOptions, LimitOptions, LogitOptions {
+  /** Tells the prompt's tokens first. Default false. */
+  readonly echo?: boolean | undefined;
   /**
-   * Ends the text before the first of these that comes, also where it spans several tokens. Text that may be the beginning
-   * of one is held back until that is known. Needs a tokenizer.
+   * The text continues the one that this state has read, and the prompt may then have no ids. The state goes along: at the end it has
+   * read the prompt and the tokens that were told. Nobody else can use it before that.
    */
-  readonly stop?: string | readonly string[] | undefined;
+  readonly state?: ModelState | undefined;
+  /** Where the beginnings of earlier prompts are remembered, and this one is. Not used with a state that has read something. */
+  readonly cache?: PrefixCache | undefined;
   /** Ends the generation: the iteration throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-}
-
-/** A run on the device that was queued. */
-export interface ChosenIds {
-  /** The ids it chooses, in order, as the sampler writes them: see {@link checkChosen}. */
-  readonly ids: Promise<Uint32Array>;
 }
 
 /** Where ids come from: one sequence of a model. `start` and `step` resolve when the work is queued. */
 export interface IdSource {
   readonly pace: Pace;
   /** Reads the prompt, and after it the ids that were taken, and chooses the next id. */
-  start(): Promise<ChosenIds>;
+  start(): Promise<QueuedIds>;
   /** Chooses so many more. */
-  step(times: number): Promise<ChosenIds>;
+  step(times: number): Promise<QueuedIds>;
   /** Tells an id that became a part of the text. */
   take(id: number): void;
   /** After a failure: resolves when there is another device to `start` on; else throws the error on. */
   recover(error: unknown): Promise<void>;
 }
 
-/** What generation needs of a model. */
-export interface GenerateInputs {
-  readonly source: IdSource;
-  readonly tokenizer: Tokenizer | undefined;
-}
-
-/** Where a text ends. */
-export interface TextLimits {
-  readonly maxTokens: number;
-  readonly stops: readonly string[];
-}
-
-/** A few paragraphs. */
-const DEFAULT_MAX_TOKENS = 200;
-
-/**
- * Where a text with these options ends.
- *
- * @throws OptionError naming the option; NoTokenizerError for a stop string without a tokenizer
- */
-export function limitsOf(
-  { maxTokens = DEFAULT_MAX_TOKENS, stop = [] }: Pick<GenerateOptions, "maxTokens" | "stop">,
-  tokenizer: Tokenizer | undefined,
-): TextLimits {
-  if (!Number.isInteger(maxTokens) || maxTokens < 0) {
-    throw new OptionError("maxTokens", "a whole number of at least 0", maxTokens);
-  }
-  const stops: readonly unknown[] = typeof stop === "string" ? [stop] : stop;
-  for (const text of Array.isArray(stops) ? stops : [stops]) {
-    if (typeof text === "string" && text !== "") continue;
-    throw new OptionError("stop", "a text, or several, none of them empty", JSON.stringify(text));
-  }
-  if (stops.length > 0 && !tokenizer) {
-    throw new NoTokenizerError(
-      "option stop: the model was loaded without a tokenizer, so its ids have no text to look for",
-    );
-  }
-  return { maxTokens, stops: stops as readonly string[] };
-}
-
-/**
- * Continues the prompt until `maxTokens`, a stop string, or the tokenizer's end token, which is not itself part of the result.
- */
+/** Goes on until the text ends. */
 export async function* generateTokens(
-  { source, tokenizer }: GenerateInputs,
-  { maxTokens, stops }: TextLimits,
+  source: IdSource,
+  progress: TextProgress,
+  maxTokens: number,
   signal: AbortSignal | undefined,
-): AsyncGenerator<GeneratedToken, void, undefined> {
-  const text = new GeneratedText(tokenizer?.stream(), stops);
-  let underWay: Promise<Uint32Array>[] = [];
-  let [queued, taken] = [0, 0];
+): AsyncGenerator<GeneratedToken, GenerateResult, undefined> {
+  let underWay: QueuedIds[] = [];
+  let queued = 0;
   let isStarted = false;
   for (;;) {
-    let ids: Uint32Array | undefined;
+    let run: QueuedIds | undefined;
+    let ids: Uint32Array;
     try {
       while (underWay.length < source.pace.depth && queued < maxTokens) {
         signal?.throwIfAborted();
@@ -102,32 +61,31 @@ export async function* generateTokens(
         // The prompt gives the first.
         const steps = isStep ? pace.steps(maxTokens - queued) : 1;
         const queuedAt = performance.now();
-        const { ids } = isStep ? await source.step(steps) : await source.start();
+        const next = isStep ? await source.step(steps) : await source.start();
         isStarted = true;
         queued += steps;
         // Timed when it is done, however late the reader comes for it. A failure is thrown where the ids are waited for.
-        ids
+        next.ids
           .then(() => (isStep ? pace.note(steps, queuedAt, performance.now()) : pace.noteOther(performance.now())))
           .catch(() => {});
-        underWay.push(ids);
+        underWay.push(next);
       }
-      ids = await underWay.shift();
+      run = underWay.shift();
+      if (!run) return { finishReason: "length" };
+      ids = await run.ids;
+      await run.logits;
     } catch (error) {
       await source.recover(error);
       // What was under way went with the device.
-      [underWay, queued, isStarted] = [[], taken, false];
+      [underWay, queued, isStarted] = [[], progress.taken, false];
       continue;
     }
-    if (!ids) break;
     for (const chosen of ids) {
       signal?.throwIfAborted();
-      const id = checkChosen(chosen);
-      source.take(id);
-      taken += 1;
-      if (id === tokenizer?.endTokenId) return yield* text.end();
-      yield* text.push(id);
-      if (text.stopped) return;
+      const { id, tokens, finishReason } = await progress.accept(chosen, run.logits);
+      if (id !== undefined) source.take(id);
+      yield* tokens;
+      if (finishReason) return { finishReason };
     }
   }
-  yield* text.end();
 }

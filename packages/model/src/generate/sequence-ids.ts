@@ -1,77 +1,62 @@
 /**
- * The ids of one text, from whichever device its model is on just now. Where that is lost, the text goes on on the next one: what it
- * has said is read like a prompt, and random numbers are counted on.
+ * The ids of one text alone, from whichever device its model is on just now. Where that is lost, the text goes on on the next one: what
+ * it has said is read like a prompt, and random numbers are counted on.
  */
 import type { DeviceModel } from "../device/device-model.ts";
 import type { Recovery, RenewableModel } from "../device/renewable-model.ts";
-import type { SampledSequence } from "../forward/engine.ts";
-import { TokenIds } from "../token-ids.ts";
-import type { ChosenIds, IdSource } from "./generate.ts";
+import type { QueuedIds } from "../forward/choose.ts";
+import type { IdSource } from "./generate.ts";
 import type { Pace } from "./pace.ts";
-import type { Sampling } from "./sampling.ts";
+import { type TextInputs, TextSequence } from "./text-sequence.ts";
 
 /** One sequence of a model that may be made again. */
 export class SequenceIds implements IdSource {
-  readonly #sampling: Sampling;
   readonly #signal: AbortSignal | undefined;
   readonly #recovery: Recovery;
-  /** The prompt, and what was taken. */
-  readonly #ids: TokenIds;
-  #taken = 0;
+  readonly #text: TextSequence;
   #model: DeviceModel;
-  #sequence: SampledSequence | undefined;
 
-  static async create(
-    renewable: RenewableModel,
-    prompt: ArrayLike<number>,
-    sampling: Sampling,
-    signal: AbortSignal | undefined,
-  ): Promise<SequenceIds> {
-    return new SequenceIds(await renewable.ready(signal), renewable.recovery(), prompt, sampling, signal);
+  static async create(renewable: RenewableModel, inputs: TextInputs): Promise<SequenceIds> {
+    return new SequenceIds(await renewable.ready(inputs.signal), renewable.recovery(), inputs);
   }
 
-  private constructor(
-    model: DeviceModel,
-    recovery: Recovery,
-    prompt: ArrayLike<number>,
-    sampling: Sampling,
-    signal: AbortSignal | undefined,
-  ) {
+  private constructor(model: DeviceModel, recovery: Recovery, inputs: TextInputs) {
     this.#model = model;
     this.#recovery = recovery;
-    this.#ids = new TokenIds(prompt);
-    this.#sampling = sampling;
-    this.#signal = signal;
+    this.#signal = inputs.signal;
+    this.#text = new TextSequence(inputs);
   }
 
   get pace(): Pace {
-    return this.#model.paceOf(1);
+    const pace = this.#model.paceOf(1);
+    // Where the host has to see each token's logits the device cannot run ahead.
+    if (!this.#text.look) return pace;
+    return { depth: 1, steps: () => 1, note: () => {}, noteOther: (done) => pace.noteOther(done) };
   }
 
-  async start(): Promise<ChosenIds> {
-    const { engine } = this.#model;
-    this.#sequence = await engine.createSampledSequence(this.#ids.all, this.#sampling, this.#taken);
-    return engine.start(this.#sequence, this.#ids.all, this.#signal);
+  async start(): Promise<QueuedIds> {
+    for (;;) {
+      const { first } = await this.#text.read(this.#model, Number.POSITIVE_INFINITY);
+      if (first) return first;
+    }
   }
 
-  step(times: number): Promise<ChosenIds> {
-    return this.#model.engine.step(this.#sequence as SampledSequence, times, this.#signal);
+  step(times: number): Promise<QueuedIds> {
+    return this.#model.engine.step(this.#text.sequence, times, { look: this.#text.look, signal: this.#signal });
   }
 
   take(id: number): void {
-    this.#ids.append([id]);
-    this.#taken += 1;
+    this.#text.take(id);
   }
 
   async recover(error: unknown): Promise<void> {
-    const next = await this.#recovery.after(this.#model, error, this.#taken, this.#signal);
-    await this.dispose();
+    const next = await this.#recovery.after(this.#model, error, this.#text.taken, this.#signal);
+    await this.#text.free();
     this.#model = next;
   }
 
-  /** Frees the sequence. */
-  async dispose(): Promise<void> {
-    if (this.#sequence) await this.#model.engine.disposeSequence(this.#sequence);
-    this.#sequence = undefined;
+  /** Frees the sequence; the state that goes along, if there is one, has then read so many tokens of the text. */
+  async end(told: number): Promise<void> {
+    await this.#text.end(told);
   }
 }

@@ -2,21 +2,11 @@
  * Ids into text as it becomes certain, up to a stop string. Knows nothing of models.
  */
 import type { TokenStream } from "@blackmamba/tokenizer";
-
-/** One generated token. */
-export interface GeneratedToken {
-  readonly id: number;
-  /**
-   * The text that became certain with this token; empty where it ends within a character, or where what it says may be the
-   * beginning of a stop string. Joined together these are the text of all ids, less half a character that the last ones may
-   * have left, and less what begins with a stop string.
-   */
-  readonly text: string;
-}
+import type { GeneratedToken, TokenFacts } from "./token.ts";
 
 /** An id that was not yet told: it says `from` to `to` of the text. */
 interface WaitingId {
-  readonly id: number;
+  readonly facts: TokenFacts;
   readonly from: number;
   readonly to: number;
 }
@@ -46,11 +36,11 @@ export class GeneratedText {
   }
 
   /** The tokens that are certain with this one. */
-  push(id: number): GeneratedToken[] {
-    if (!this.#stream) return [{ id, text: "" }];
+  push(facts: TokenFacts): GeneratedToken[] {
+    if (!this.#stream) return [{ ...facts, text: "" }];
     const from = this.#heldFrom + this.#held.length;
-    this.#held += this.#stream.push(id);
-    this.#waiting.push({ id, from, to: this.#heldFrom + this.#held.length });
+    this.#held += this.#stream.push(facts.id);
+    this.#waiting.push({ facts, from, to: this.#heldFrom + this.#held.length });
     return this.#tellUpTo(this.#held.length - openLength(this.#held, this.#stops));
   }
 
@@ -71,7 +61,7 @@ export class GeneratedText {
     const end = this.#heldFrom + (this.#stopped ? stop : length);
     const isTold = ({ from, to }: WaitingId) => from < end && (to <= end || this.#stopped);
     const told = this.#waiting.filter(isTold);
-    const tokens = told.map(({ id, from, to }) => ({ id, text: this.#slice(from, Math.min(to, end)) }));
+    const tokens = told.map(({ facts, from, to }) => ({ ...facts, text: this.#slice(from, Math.min(to, end)) }));
     const toldTo = told.at(-1)?.to ?? this.#heldFrom;
     this.#waiting = this.#waiting.slice(told.length);
     this.#held = this.#held.slice(toldTo - this.#heldFrom);

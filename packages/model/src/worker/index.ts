@@ -32,9 +32,11 @@ export {
 export type { GenerateOptions } from "../generate/generate.ts";
 export type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
 export type { SamplingOptions } from "../generate/sampling.ts";
-export type { GeneratedToken } from "../generate/text.ts";
+export type { GeneratedToken } from "../generate/token.ts";
+export type { TokenLogprob } from "../logprobs.ts";
 export type { ParameterCount } from "../parameters.ts";
 export type { ForwardProfile, ProfileOptions } from "../profile.ts";
+export type { ScoreOptions, ScoreProgress, Scores } from "../score.ts";
 export type { ModelParts, ModelSource } from "../source/open-model.ts";
 export type { LayerTrace, RouteTrace, Trace, TraceOptions } from "../trace.ts";
 export type { LoadProgress } from "../weights/load-weights.ts";

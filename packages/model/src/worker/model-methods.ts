@@ -10,6 +10,7 @@ import type { GenerateOptions } from "../generate/generate.ts";
 import type { GenerateBatchOptions } from "../generate/generate-batch.ts";
 import type { LoadOptions } from "../load-model.ts";
 import type { ProfileOptions } from "../profile.ts";
+import type { ScoreOptions } from "../score.ts";
 import type { FetchOptions } from "../source/locate.ts";
 import type { ModelSource } from "../source/open-model.ts";
 import type { TraceOptions } from "../trace.ts";
@@ -67,6 +68,7 @@ export function modelMethods() {
     generateBatch: (prompts: readonly (string | Ids)[], options: GenerateBatchOptions) =>
       notingEach(model().generateBatch(prompts, options)),
     logits: (ids: Ids, options: ForwardOptions) => noting(model().logits(ids, options)),
+    score: (ids: Ids, options: ScoreOptions) => noting(model().score(ids, options)),
     trace: (ids: Ids, options: TraceOptions) => noting(model().trace(ids, options)),
     profile: (_: undefined, options: ProfileOptions) => noting(model().profile(options)),
     memory: async (_: undefined) => ({ allocatedByteLength: model().device.allocatedByteLength }),

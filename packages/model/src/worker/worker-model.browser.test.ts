@@ -1,7 +1,7 @@
 /** Models in real workers, against the same models without. */
 import { type DeviceChoice, DeviceLostError, DisposedError, nextTurn } from "@blackmamba/tensor";
 import { createFakeHub, expectBytes, makeCacheFolder, readFixture, readRepositoryFile } from "@blackmamba/testing";
-import { describe, expect, inject, onTestFinished, test } from "vitest";
+import { describe, expect, inject, onTestFinished, test, vi } from "vitest";
 import { BlackMamba as DirectModel } from "../blackmamba.ts";
 import { describeModel as describeDirectly } from "../describe.ts";
 import type { ModelSource } from "../source/open-model.ts";
@@ -55,6 +55,9 @@ describe.each(inject("devices"))("a model in a worker on %s", (device) => {
       await idsOf(direct.generate(prompt, { maxTokens: 30 })),
     );
     expect(await model.logits(prompt)).toEqual(await direct.logits(prompt));
+    const onProgress = vi.fn();
+    expect(await model.score(prompt, { top: 2, onProgress })).toEqual(await direct.score(prompt, { top: 2 }));
+    expect(onProgress).toHaveBeenLastCalledWith({ scoredTokens: 19, totalTokens: 19 });
     expect(await model.trace(prompt)).toEqual(await direct.trace(prompt));
     const batch = { maxTokens: 10, temperature: 1, seed: 3 };
     const prompts = [text(5), Uint32Array.from(text(9))];

@@ -8,10 +8,11 @@ import type { ModelDescription } from "../describe.ts";
 import { WorkerError } from "../errors.ts";
 import type { GenerateOptions } from "../generate/generate.ts";
 import type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
-import type { GeneratedToken } from "../generate/text.ts";
+import type { GeneratedToken } from "../generate/token.ts";
 import type { LoadOptions } from "../load-model.ts";
 import type { ParameterCount } from "../parameters.ts";
 import type { ForwardProfile, ProfileOptions } from "../profile.ts";
+import type { ScoreOptions, Scores } from "../score.ts";
 import type { FetchOptions } from "../source/locate.ts";
 import type { ModelSource } from "../source/open-model.ts";
 import type { Trace, TraceOptions } from "../trace.ts";
@@ -139,6 +140,17 @@ export class BlackMamba {
    */
   async logits(ids: ArrayLike<number>, options?: ForwardOptions): Promise<Float32Array> {
     return this.#connection.call("logits", ids, options);
+  }
+
+  /**
+   * How likely each token of a text is after those before it, from an empty state.
+   *
+   * @param ids - at least one id
+   * @returns for each id, at its own index, the natural logarithm of its probability, and whether it is the likeliest; none (NaN) for
+   *   the first
+   */
+  async score(ids: ArrayLike<number>, options?: Omit<ScoreOptions, "state">): Promise<Scores> {
+    return this.#connection.call("score", ids, options);
   }
 
   /**

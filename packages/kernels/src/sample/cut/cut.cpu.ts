@@ -4,7 +4,7 @@
  */
 import { type HostOperands, u32 } from "@blackmamba/tensor";
 import { NAN_KEY } from "../key.ts";
-import { penalizedRow } from "../logit.ts";
+import { logitRow } from "../logit.ts";
 import { decodeSettings } from "../settings.ts";
 import type { SampleCutOperands } from "./cut.ts";
 import { CUT, CUT_WIDTH, massHalfBits } from "./cut-words.ts";
@@ -23,7 +23,7 @@ export function sampleCutCpu(operands: HostOperands<SampleCutOperands>, _: unkno
   const cuts = u32(operands.cut);
   for (let row = 0; row < tokens; row++) {
     const { topK, topP, inverseTemperature } = decodeSettings(u32(operands.settings), row);
-    const logits = penalizedRow(operands, row);
+    const logits = logitRow(operands, row);
     const largest = largestOf(logits);
     const last = findLast(logits, largest, topK, topP, inverseTemperature);
     cuts[row * CUT_WIDTH + CUT.key] = last.key;

@@ -3,7 +3,7 @@
  */
 import { type HostOperands, type HostTensor, u32 } from "@blackmamba/tensor";
 import { keyOf } from "../key.ts";
-import { penalizedRow } from "../logit.ts";
+import { logitRow } from "../logit.ts";
 import { decodeSettings } from "../settings.ts";
 import type { SampleCutOperands } from "./cut.ts";
 import { CUT, CUT_WIDTH, massHalfBits } from "./cut-words.ts";
@@ -17,7 +17,7 @@ export function sampleCutReference(operands: HostOperands<SampleCutOperands>, _:
   const unit = 2 ** (2 * massHalfBits(vocab) - 1);
   for (let row = 0; row < tokens; row++) {
     const { topK, topP, inverseTemperature } = decodeSettings(u32(operands.settings), row);
-    const logits = penalizedRow(operands, row);
+    const logits = logitRow(operands, row);
     let largest = Number.NEGATIVE_INFINITY;
     for (let id = 0; id < vocab; id++) if (logits[id] > largest) largest = logits[id];
 

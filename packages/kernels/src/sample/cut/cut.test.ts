@@ -1,32 +1,24 @@
 import { type KernelCase, testKernel } from "@blackmamba/testing";
 import { keyOf } from "../key.ts";
-import { encodeSettings, type SampleSettings, SETTINGS_WIDTH } from "../settings.ts";
+import { encodeSettings, PLAIN_SETTINGS, type SampleSettings, SETTINGS_WIDTH } from "../settings.ts";
 import { type SampleCutOperands, sampleCut } from "./cut.ts";
 import { CUT_WIDTH } from "./cut-words.ts";
 
 type Case = KernelCase<SampleCutOperands, Record<never, never>>;
 
-const ALL = { seed: 1, temperature: 1, topK: Number.POSITIVE_INFINITY, topP: 1, minP: 0, repetitionPenalty: 1 };
+const ALL = { ...PLAIN_SETTINGS, seed: 1 };
 
 const settingsOf = (rows: Partial<SampleSettings>[]) => rows.flatMap((row) => [...encodeSettings({ ...ALL, ...row })]);
 
 const bitsOf = (value: number) => Number(new Uint32Array(Float32Array.of(value).buffer)[0]);
 
 /** One row of given logits. */
-const byHand = (
-  name: string,
-  logits: number[],
-  settings: Partial<SampleSettings>,
-  key: number,
-  id: number,
-  seen?: number,
-): Case => ({
+const byHand = (name: string, logits: number[], settings: Partial<SampleSettings>, key: number, id: number): Case => ({
   name,
   operands: async (make) => ({
     cut: await make.poison([1, CUT_WIDTH], "u32"),
     logits: await make.of(logits, [1, logits.length]),
     settings: await make.of(settingsOf([settings]), [1, SETTINGS_WIDTH], "u32"),
-    seen: seen === undefined ? undefined : await make.of([seen], [1, 1], "u32"),
   }),
   params: {},
   outputs: ["cut"],
@@ -85,24 +77,6 @@ testKernel<SampleCutOperands, Record<never, never>>(sampleCut, [
     0x7fffff,
     1,
   ),
-  {
-    ...byHand("the penalty comes first: 4 / 2 is less than 3, −1 · 2 less than −1.5", [4, 3, -1, -1.5], {}, 0, 0),
-    operands: async (make) => ({
-      cut: await make.poison([2, CUT_WIDTH], "u32"),
-      logits: await make.of([4, 3, -1, -1.5, 4, 3, -1, -1.5], [2, 4]),
-      settings: await make.of(
-        settingsOf([
-          { topK: 1, repetitionPenalty: 2 },
-          { topK: 3, repetitionPenalty: 2 },
-        ]),
-        [2, SETTINGS_WIDTH],
-        "u32",
-      ),
-      seen: await make.of([0b0101, 0b0101], [2, 1], "u32"),
-    }),
-    tokens: 2,
-    expected: [[keyOf(3), 3, bitsOf(3), keyOf(-1.5), 3, bitsOf(3)]],
-  },
   random(1013, [{ topK: 1 }, { topK: 40 }, { topK: 1012 }, { topP: 0.9 }, { topP: 0.999 }, { topK: 50, topP: 0.8 }]),
   random(50304, [{ topK: 40, topP: 0.95, temperature: 0.8 }, { topP: 0.5, temperature: 1.7 }, { topK: 25000 }]),
   // A vocabulary for which masses have fewer bits.

@@ -11,7 +11,6 @@
  */
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { expectOperand } from "../../check.ts";
-import { seenWidth } from "../logit.ts";
 import { SETTINGS_WIDTH } from "../settings.ts";
 import { sampleCutCpu } from "./cut.cpu.ts";
 import { sampleCutReference } from "./cut.reference.ts";
@@ -26,8 +25,6 @@ export type SampleCutOperands = {
   readonly logits: Tensor;
   /** u32 [rows, SETTINGS_WIDTH] */
   readonly settings: Tensor;
-  /** u32 [rows, vocab / 32 rounded up]: the ids that the repetition penalty is for, a bit each; left out: none */
-  readonly seen?: Tensor | undefined;
 };
 
 /**
@@ -37,12 +34,11 @@ export type SampleCutOperands = {
 export const sampleCut = defineKernel<SampleCutOperands>({
   name: "sample-cut",
 
-  check({ cut, logits, settings, seen }) {
-    const [rows, vocab = 0] = logits.shape;
+  check({ cut, logits, settings }) {
+    const [rows] = logits.shape;
     expectOperand("sample-cut", "logits", logits, ["f32"], [undefined, undefined]);
     expectOperand("sample-cut", "cut", cut, ["u32"], [rows, CUT_WIDTH]);
     expectOperand("sample-cut", "settings", settings, ["u32"], [rows, SETTINGS_WIDTH]);
-    expectOperand("sample-cut", "seen", seen, ["u32"], [rows, seenWidth(vocab)]);
   },
 
   shader: sampleCutShader,

@@ -8,22 +8,16 @@
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import { spread, WORKGROUP_INDEX } from "../../dispatch.ts";
+import { BINS, binsCode } from "../bins.wgsl.ts";
 import { logitBindings, logitCode, setting, settingWord } from "../logit.wgsl.ts";
-import { MULTIPLY_HIGH } from "../noise.wgsl.ts";
 import type { SampleCutOperands } from "./cut.ts";
-import { CUT, CUT_WIDTH, massHalfBits } from "./cut-words.ts";
+import { CUT, CUT_WIDTH } from "./cut-words.ts";
 
 /** Logits that a lane asks for before it looks at the first: one workgroup alone has little else to hide latency with. */
 const AHEAD = 4;
 
 /** Ids in the bin with the cut that are remembered, so that no more need be looked at; usually there are a few dozen. */
 const LISTED = 1024;
-
-/** Bins are added up in groups of 16 by as many lanes, and the groups by one. */
-const BIN_BITS = 9;
-const BINS = 2 ** BIN_BITS;
-const GROUP = 16;
-const GROUPS = BINS / GROUP;
 
 /** What is done with each id, in the words of the shader below. */
 const INTO_BINS =
@@ -48,7 +42,6 @@ export function sampleCutShader(
   { software, maxWorkgroupSize }: AdapterTraits,
 ): Shader {
   const vocab = operands.logits.shape[1] as number;
-  const half = massHalfBits(vocab);
   // An emulated GPU runs lanes one after another.
   const lanes = software ? 1 : Math.min(maxWorkgroupSize, 1024);
   const ahead = software ? 1 : AHEAD;
@@ -87,29 +80,7 @@ export function sampleCutShader(
       ...logitBindings(operands),
     ],
     code: `${logitCode(operands)}
-${MULTIPLY_HIGH}
-
-// A whole number of 64 bits.
-struct Wide { low: u32, high: u32 }
-
-fn add(a: Wide, b: Wide) -> Wide {
-  let low = a.low + b.low;
-  return Wide(low, a.high + b.high + select(0u, 1u, low < a.low));
-}
-
-fn subtract(a: Wide, b: Wide) -> Wide {
-  return Wide(a.low - b.low, a.high - b.high - select(0u, 1u, a.low < b.low));
-}
-
-fn isLess(a: Wide, b: Wide) -> bool {
-  return a.high < b.high || (a.high == b.high && a.low < b.low);
-}
-
-// floor(a · share / 2^32), at least 1
-fn partOf(a: Wide, share: u32) -> Wide {
-  let part = add(Wide(multiplyHigh(a.low, share), 0u), Wide(a.high * share, multiplyHigh(a.high, share)));
-  return Wide(select(part.low, 1u, part.low == 0u && part.high == 0u), part.high);
-}
+${binsCode(vocab, lanes)}
 
 // What is being looked for: among which ids, and how much of them is needed.
 struct Search {
@@ -133,66 +104,10 @@ struct Scale { largest: f32, bins: f32 }
 // The last id that is left.
 struct Last { key: u32, id: u32 }
 
-// Sums of the lower and the upper half of what the bins hold.
-var<workgroup> lowHalves: array<atomic<u32>, ${BINS}>;
-var<workgroup> highHalves: array<atomic<u32>, ${BINS}>;
-var<workgroup> groups: array<Wide, ${GROUPS}>;
-var<workgroup> found: Found;
-var<workgroup> least: atomic<u32>;
-var<workgroup> most: atomic<u32>;
-var<workgroup> extremes: vec2<u32>;
 // Key and id of those in the bin with the cut, and how many they are.
 var<workgroup> list: array<vec2<u32>, ${LISTED}>;
 var<workgroup> listed: atomic<u32>;
 var<workgroup> listedCount: u32;
-
-// The bin with the cut, how much is needed of it and how much it holds.
-struct Found { bin: u32, needed: Wide, total: Wide }
-
-fn clearBins(thread: u32) {
-  workgroupBarrier(); // the bins before have been read by all
-  for (var bin = thread; bin < ${BINS}u; bin += ${lanes}u) {
-    atomicStore(&lowHalves[bin], 0u);
-    atomicStore(&highHalves[bin], 0u);
-  }
-  workgroupBarrier();
-}
-
-fn put(bin: u32, amount: u32) {
-  atomicAdd(&lowHalves[bin], amount & ${2 ** half - 1}u);
-  if (amount > ${2 ** half - 1}u) { atomicAdd(&highHalves[bin], amount >> ${half}u); }
-}
-
-fn binTotal(bin: u32) -> Wide {
-  let high = atomicLoad(&highHalves[bin]);
-  return add(Wide(atomicLoad(&lowHalves[bin]), 0u), Wide(high << ${half}u, high >> ${32 - half}u));
-}
-
-// Finds the first bin that with those before it reaches what is needed: so much, or such a share of all.
-fn find(fixed: Wide, share: u32, isShare: bool, thread: u32) -> Found {
-  workgroupBarrier();
-  for (var group = thread; group < ${GROUPS}u; group += ${lanes}u) {
-    var sum = Wide(0u, 0u);
-    for (var i = 0u; i < ${GROUP}u; i++) { sum = add(sum, binTotal(group * ${GROUP}u + i)); }
-    groups[group] = sum;
-  }
-  workgroupBarrier();
-  if (thread == 0u) {
-    var needed = fixed;
-    if (isShare) {
-      var sum = Wide(0u, 0u);
-      for (var group = 0u; group < ${GROUPS}u; group++) { sum = add(sum, groups[group]); }
-      needed = partOf(sum, share);
-    }
-    var group = 0u;
-    for (; group < ${GROUPS - 1}u && isLess(groups[group], needed); group++) { needed = subtract(needed, groups[group]); }
-    var bin = group * ${GROUP}u;
-    let end = bin + ${GROUP - 1}u;
-    for (; bin < end && isLess(binTotal(bin), needed); bin++) { needed = subtract(needed, binTotal(bin)); }
-    found = Found(bin, needed, binTotal(bin));
-  }
-  return workgroupUniformLoad(&found);
-}
 
 fn floatOf(key: u32) -> f32 {
   return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
@@ -203,39 +118,15 @@ fn firstBin(value: f32, scale: Scale) -> u32 {
   return min(u32(clamp((scale.largest - value) * scale.bins, 0.0, ${BINS - 1}.0)), ${BINS - 1}u); // NaN has some bin
 }
 
-// The least shift that puts this many numbers into the bins.
-fn shiftFor(span: u32) -> u32 {
-  return u32(max(0, ${32 - BIN_BITS} - i32(countLeadingZeros(span))));
-}
-
-// How much an id counts: 1 for top-k, for top-p its probability in parts of that of the likeliest.
+// How much an id counts: 1 for top-k, for top-p its mass.
 fn amountOf(row: u32, value: f32, largest: f32, isMass: bool) -> u32 {
   if (!isMass) { return 1u; }
-  if (value == largest) { return ${2 ** (2 * half - 1)}u; }
-  return u32(exp((value - largest) * ${setting("inverseTemperature")}) * ${2 ** (2 * half - 1)}.0);
+  return massOf(value, largest, ${setting("inverseTemperature")});
 }
 
 // Whether an id is among those up to the last.
 fn isUpTo(last: Last, key: u32, id: u32) -> bool {
   return key > last.key || (key == last.key && id <= last.id);
-}
-
-fn clearExtremes(thread: u32) {
-  if (thread == 0u) {
-    atomicStore(&least, 0xffffffffu);
-    atomicStore(&most, 0u);
-    atomicStore(&listed, 0u);
-  }
-  workgroupBarrier();
-}
-
-// The least and the largest of the keys that lanes have seen.
-fn findExtremes(lowest: u32, highest: u32, thread: u32) -> vec2<u32> {
-  atomicMin(&least, lowest);
-  atomicMax(&most, highest);
-  workgroupBarrier();
-  if (thread == 0u) { extremes = vec2<u32>(atomicLoad(&least), atomicLoad(&most)); }
-  return workgroupUniformLoad(&extremes);
 }
 
 // The last id that is left of those up to one.
@@ -245,6 +136,8 @@ fn cut(row: u32, scale: Scale, before: Last, isMass: bool, thread: u32) -> Last 
   let first = find(Wide(${settingWord("topK")}, 0u), ${settingWord("topP")}, isMass, thread);
 
   clearExtremes(thread);
+  if (thread == 0u) { atomicStore(&listed, 0u); }
+  workgroupBarrier();
   var lowest = 0xffffffffu;
   var highest = 0u;
   ${eachId(ONTO_LIST)}

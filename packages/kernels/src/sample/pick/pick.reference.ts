@@ -9,7 +9,7 @@ import type { SamplePickOperands } from "./pick.ts";
 export function samplePickReference(operands: HostOperands<SamplePickOperands>, _: unknown, tokens: number): void {
   const [keys, ids, next] = [u32(operands.keys), u32(operands.ids), u32(operands.next)];
   const [chosen, steps] = [u32(operands.chosen), u32(operands.steps)];
-  const seen = operands.seen && u32(operands.seen);
+  const marks = operands.marks && u32(operands.marks);
   const [slices, kept] = [operands.keys.shape[1], operands.chosen.shape[1]];
   for (let row = 0; row < tokens; row++) {
     let best = row * slices;
@@ -20,10 +20,6 @@ export function samplePickReference(operands: HostOperands<SamplePickOperands>, 
     next[row] = isNumber ? ids[best] : NO_ID;
     chosen[row * kept + (steps[row] % kept)] = isNumber ? ids[best] : ids[best] | NAN_FLAG;
     steps[row]++;
-    if (seen && isNumber) seen[row * seenWords(operands) + (ids[best] >>> 5)] |= 1 << (ids[best] % 32);
+    if (marks && isNumber) marks[row * (operands.marks?.shape[1] ?? 0) + ids[best]]++;
   }
-}
-
-function seenWords({ seen }: HostOperands<SamplePickOperands>): number {
-  return seen?.shape[1] ?? 0;
 }

@@ -1,5 +1,5 @@
 /**
- * The id with the largest key among the slices', the lowest of several. It becomes the next token's id, is noted as seen and
+ * The id with the largest key among the slices', the lowest of several. It becomes the next token's id, is counted and
  * kept for the host to read.
  */
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
@@ -19,22 +19,22 @@ export type SamplePickOperands = {
   readonly chosen: Tensor;
   /** u32 [rows]: ids chosen so far, counted up */
   readonly steps: Tensor;
-  /** u32 [rows, vocab / 32 rounded up]: ids seen, a bit each; left out: nothing is noted */
-  readonly seen?: Tensor | undefined;
+  /** u32 [rows, vocab]: see `marks.ts`, where the chosen id is counted; left out: nothing is noted */
+  readonly marks?: Tensor | undefined;
 };
 
 /** The second half of choosing an id: one workgroup for each row. One row per token of the run. */
 export const samplePick = defineKernel<SamplePickOperands>({
   name: "sample-pick",
 
-  check({ keys, ids, next, chosen, steps, seen }) {
+  check({ keys, ids, next, chosen, steps, marks }) {
     const [rows, slices] = keys.shape;
     expectOperand("sample-pick", "keys", keys, ["u32"], [undefined, undefined]);
     expectOperand("sample-pick", "ids", ids, ["u32"], [rows, slices]);
     expectOperand("sample-pick", "next", next, ["u32"], [rows]);
     expectOperand("sample-pick", "chosen", chosen, ["u32"], [rows, undefined]);
     expectOperand("sample-pick", "steps", steps, ["u32"], [rows]);
-    expectOperand("sample-pick", "seen", seen, ["u32"], [rows, undefined]);
+    expectOperand("sample-pick", "marks", marks, ["u32"], [rows, undefined]);
   },
 
   shader: samplePickShader,

@@ -8,8 +8,8 @@ import { NAN_FLAG, NO_ID } from "./no-id.ts";
 import type { SamplePickOperands } from "./pick.ts";
 
 export function samplePickShader(operands: SamplePickOperands, _: unknown, { software }: AdapterTraits): Shader {
-  const { keys, ids, next, chosen, steps, seen } = operands;
-  const [slices, kept, seenWidth] = [keys.shape[1], chosen.shape[1], seen?.shape[1]];
+  const { keys, ids, next, chosen, steps, marks } = operands;
+  const [slices, kept, vocab] = [keys.shape[1], chosen.shape[1], marks?.shape[1]];
   // An emulated GPU runs lanes one after another.
   const lanes = software ? 1 : 128;
   return {
@@ -19,7 +19,7 @@ export function samplePickShader(operands: SamplePickOperands, _: unknown, { sof
       { name: "next", tensor: next, access: "read_write", type: "array<u32>" },
       { name: "chosen", tensor: chosen, access: "read_write", type: "array<u32>" },
       { name: "steps", tensor: steps, access: "read_write", type: "array<u32>" },
-      ...(seen ? [{ name: "seen", tensor: seen, access: "read_write", type: "array<u32>" } as const] : []),
+      ...(marks ? [{ name: "marks", tensor: marks, access: "read_write", type: "array<u32>" } as const] : []),
     ],
     code: `struct Best { key: u32, id: u32 }
 
@@ -47,7 +47,7 @@ fn better(a: Best, b: Best) -> Best {
   next[row] = select(${NO_ID}u, best.id, isNumber);
   chosen[row * ${kept}u + steps[row] % ${kept}u] = select(best.id | ${NAN_FLAG}u, best.id, isNumber);
   steps[row] += 1u;
-  ${seen ? `if (isNumber) { seen[row * ${seenWidth}u + best.id / 32u] |= 1u << (best.id % 32u); }` : ""}`,
+  ${marks ? `if (isNumber) { marks[row * ${vocab}u + best.id] += 1u; }` : ""}`,
     workgroups: (tokens) => spread(tokens),
   };
 }

@@ -5,7 +5,7 @@
 import { type HostOperands, u32 } from "@blackmamba/tensor";
 import { keptBy } from "../cut/cut.reference.ts";
 import { keyOf } from "../key.ts";
-import { penalizedRow } from "../logit.ts";
+import { logitRow } from "../logit.ts";
 import { gumbel } from "../noise.ts";
 import { philox } from "../philox.ts";
 import { decodeSettings } from "../settings.ts";
@@ -25,8 +25,8 @@ export function sampleSlicesCpu(
   const slices = operands.keys.shape[1];
   const words = new Uint32Array(2);
   for (let row = 0; row < tokens; row++) {
-    const { seed, inverseTemperature } = decodeSettings(u32(operands.settings), row);
-    const logits = penalizedRow(operands, row);
+    const { seed, inverseTemperature, noiseScale } = decodeSettings(u32(operands.settings), row);
+    const logits = logitRow(operands, row);
     const isKept = operands.cut && keptBy(operands, row);
     // Two ids share a block of random words.
     let block = -1;
@@ -36,7 +36,7 @@ export function sampleSlicesCpu(
       for (let id = slice * SLICE; id < end; id++) {
         let score = logits[id];
         if (isKept && !Number.isNaN(score) && !isKept(score, id)) continue;
-        if (noise) {
+        if (noise && noiseScale > 0) {
           const scaled = Math.fround(score * inverseTemperature);
           if (block !== id >>> 1) {
             block = id >>> 1;

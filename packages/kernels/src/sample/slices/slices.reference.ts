@@ -4,7 +4,7 @@
 import { type HostOperands, u32 } from "@blackmamba/tensor";
 import { keptBy } from "../cut/cut.reference.ts";
 import { keyOf } from "../key.ts";
-import { penalizedRow } from "../logit.ts";
+import { logitRow } from "../logit.ts";
 import { gumbel } from "../noise.ts";
 import { philox } from "../philox.ts";
 import { decodeSettings } from "../settings.ts";
@@ -21,8 +21,8 @@ export function sampleSlicesReference(
   const slices = operands.keys.shape[1];
   const words = new Uint32Array(2);
   for (let row = 0; row < tokens; row++) {
-    const { seed, inverseTemperature } = decodeSettings(u32(operands.settings), row);
-    const logits = penalizedRow(operands, row);
+    const { seed, inverseTemperature, noiseScale } = decodeSettings(u32(operands.settings), row);
+    const logits = logitRow(operands, row);
     const isKept = operands.cut && keptBy(operands, row);
     // Two ids share a block of random words.
     let block = -1;
@@ -36,7 +36,9 @@ export function sampleSlicesReference(
             block = id >>> 1;
             philox(block, steps[row], seed, words);
           }
-          score = Math.fround(Math.fround(score * inverseTemperature) + Math.fround(gumbel(words[id % 2])));
+          score = Math.fround(
+            Math.fround(score * inverseTemperature) + Math.fround(noiseScale * gumbel(words[id % 2])),
+          );
         }
         const key = keyOf(score);
         if (key > bestKey) [bestKey, best] = [key, id];

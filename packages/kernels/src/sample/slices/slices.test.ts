@@ -1,13 +1,12 @@
 import { type KernelCase, type TensorMaker, testKernel } from "@blackmamba/testing";
 import { keyOf, NAN_KEY } from "../key.ts";
-import { seenWidth } from "../logit.ts";
-import { encodeSettings, type SampleSettings, SETTINGS_WIDTH } from "../settings.ts";
+import { encodeSettings, PLAIN_SETTINGS, type SampleSettings, SETTINGS_WIDTH } from "../settings.ts";
 import { sliceCount } from "./slice-count.ts";
 import { type SampleSlicesOperands, type SampleSlicesParams, sampleSlices } from "./slices.ts";
 
 type Case = KernelCase<SampleSlicesOperands, SampleSlicesParams>;
 
-const ALL = { seed: 1, temperature: 1, topK: Number.POSITIVE_INFINITY, topP: 1, minP: 0, repetitionPenalty: 1 };
+const ALL = { ...PLAIN_SETTINGS, seed: 1 };
 
 const settingsTensor = (make: TensorMaker, rows: Partial<SampleSettings>[]) =>
   make.of(
@@ -20,12 +19,7 @@ const byHand = (
   name: string,
   logits: number[],
   expected: [key: number, id: number],
-  {
-    settings = {},
-    seen,
-    cut,
-    noise = false,
-  }: { settings?: Partial<SampleSettings>; seen?: number; cut?: number[]; noise?: boolean } = {},
+  { settings = {}, cut, noise = false }: { settings?: Partial<SampleSettings>; cut?: number[]; noise?: boolean } = {},
 ): Case => ({
   name,
   operands: async (make) => ({
@@ -34,7 +28,6 @@ const byHand = (
     logits: await make.of(logits, [1, logits.length]),
     settings: await settingsTensor(make, [settings]),
     steps: await make.of([3], [1], "u32"),
-    seen: seen === undefined ? undefined : await make.of([seen], [1, 1], "u32"),
     cut: cut && (await make.of(cut, [1, 3], "u32")),
   }),
   params: { noise },
@@ -52,17 +45,12 @@ const random = (vocab: number, params: SampleSlicesParams, outputs: ("keys" | "i
       ids: await make.poison([4, sliceCount(vocab)], "u32"),
       logits,
       settings: await settingsTensor(make, [
-        { seed: 5, temperature: 0.7, repetitionPenalty: 1.3 },
+        { seed: 5, temperature: 0.7 },
         { seed: 0xffffffff, temperature: 2 },
         { seed: 6, minP: 0.02 },
         {},
       ]),
       steps: await make.of([0, 70000, 3, 4], [4], "u32"),
-      seen: await make.of(
-        Array.from({ length: 4 * seenWidth(vocab) }, (_, i) => (i * 2654435761) % 2 ** 32),
-        [4, seenWidth(vocab)],
-        "u32",
-      ),
       cut: await make.of(
         [0, vocab - 1, 0x41000000, keyOf(-0.5), vocab - 1, 0x41000000, 0, vocab - 1, 0x41000000, 0, 0, 0],
         [4, 3],
@@ -87,16 +75,16 @@ testKernel(sampleSlices, [
   byHand("a NaN wins over noise and cuts", [9, 1, Number.NaN], [NAN_KEY, 2], {
     noise: true,
     cut: [keyOf(9), 2, bits(9)],
-    seen: 7,
   }),
-  byHand("the penalty: 4 / 2 is less than 3", [4, 3, -1], [keyOf(3), 1], {
-    settings: { repetitionPenalty: 2 },
-    seen: 0b001,
-  }),
-  byHand("the penalty: −1 · 2 is less than −1.5", [-1, -1.5], [keyOf(-1.5), 1], {
-    settings: { repetitionPenalty: 2 },
-    seen: 0b01,
-  }),
+  byHand(
+    "the likeliest among those that are drawn: without noise and at temperature 1",
+    [1, 1.001, 0.5],
+    [keyOf(1.001), 1],
+    {
+      noise: true,
+      settings: { greedy: true, temperature: 50 },
+    },
+  ),
   // At this temperature noise alone would decide.
   ...[0, 1, 2, 3].map(
     (seed): Case => ({

@@ -2,14 +2,13 @@
  * The best id of each slice of a row of logits l, by
  *
  *   score[id] = l[id]                                          to take the likeliest
- *   score[id] = l[id] / temperature + gumbel(seed, step, id)   to draw one
+ *   score[id] = l[id] / temperature + gumbel(seed, step, id)   to draw one, for those rows whose settings ask for noise
  *
  * The second makes the best of all a draw from softmax(l / temperature): see `noise.ts`. Ids beyond a cut have no part in it.
  */
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { expectOperand } from "../../check.ts";
 import { CUT_WIDTH } from "../cut/cut-words.ts";
-import { seenWidth } from "../logit.ts";
 import { SETTINGS_WIDTH } from "../settings.ts";
 import { sliceCount } from "./slice-count.ts";
 import { sampleSlicesCpu } from "./slices.cpu.ts";
@@ -28,8 +27,6 @@ export type SampleSlicesOperands = {
   readonly settings: Tensor;
   /** u32 [rows]: ids chosen so far */
   readonly steps: Tensor;
-  /** u32 [rows, vocab / 32 rounded up]: the ids that the repetition penalty is for, a bit each; left out: none */
-  readonly seen?: Tensor | undefined;
   /** u32 [rows, CUT_WIDTH]: which ids are left; left out: all */
   readonly cut?: Tensor | undefined;
 };
@@ -44,14 +41,13 @@ export type SampleSlicesParams = {
 export const sampleSlices = defineKernel<SampleSlicesOperands, SampleSlicesParams>({
   name: "sample-slices",
 
-  check({ keys, ids, logits, settings, steps, seen, cut }) {
+  check({ keys, ids, logits, settings, steps, cut }) {
     const [rows, vocab = 0] = logits.shape;
     expectOperand("sample-slices", "logits", logits, ["f32"], [undefined, undefined]);
     expectOperand("sample-slices", "keys", keys, ["u32"], [rows, sliceCount(vocab)]);
     expectOperand("sample-slices", "ids", ids, ["u32"], [rows, sliceCount(vocab)]);
     expectOperand("sample-slices", "settings", settings, ["u32"], [rows, SETTINGS_WIDTH]);
     expectOperand("sample-slices", "steps", steps, ["u32"], [rows]);
-    expectOperand("sample-slices", "seen", seen, ["u32"], [rows, seenWidth(vocab)]);
     expectOperand("sample-slices", "cut", cut, ["u32"], [rows, CUT_WIDTH]);
   },
 

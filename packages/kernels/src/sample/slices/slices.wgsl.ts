@@ -49,9 +49,9 @@ fn bestOf(row: u32, first: u32, end: u32) -> Best {
     let id = first + i;
     let bits = bitsOf(row, id);
     if (!isNumber(bits)) { return better(best, Best(${NAN_KEY}u, id)); }
-    let value = penalized(row, id, bits);
+    let value = bitcast<f32>(bits);
     ${cut ? "if (!isKept(row, value, id)) { continue; }" : ""}
-    ${noise ? `let score = value * ${setting("inverseTemperature")} + gumbel(words[i]);` : "let score = value;"}
+    ${noise ? `let score = value * ${setting("inverseTemperature")} + ${setting("noiseScale")} * gumbel(words[i]);` : "let score = value;"}
     best = better(best, Best(keyOf(score), id));
   }
   return best;

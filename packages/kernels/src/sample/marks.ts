@@ -1,0 +1,37 @@
+/**
+ * What a sampler knows of each id of a sequence: how often it was chosen, whether the prompt has it, and whether it ends the text. One
+ * word each.
+ */
+
+/** A mark's count: of how often the id was chosen. */
+export const COUNT_MASK = 0x3fffffff;
+/** Set for ids that the prompt has. */
+export const IN_PROMPT = 0x40000000;
+/** Set for ids that end the text. */
+export const ENDS_TEXT = 0x80000000;
+
+/** What a bias of −∞ is on the device: shaders may take it that there are no infinities. */
+const BANNED = -1e30;
+
+/** u32 [vocab]: the marks of a text that has come so far. */
+export function marksOf(
+  { prompt, chosen, ends }: { prompt: ArrayLike<number>; chosen: ArrayLike<number>; ends: Iterable<number> },
+  vocab: number,
+): Uint32Array<ArrayBuffer> {
+  const marks = new Uint32Array(vocab);
+  for (let i = 0; i < prompt.length; i++) marks[prompt[i]] |= IN_PROMPT;
+  for (let i = 0; i < chosen.length; i++) marks[chosen[i]] += 1;
+  // An id beyond the vocabulary cannot come.
+  for (const id of ends) if (id < vocab) marks[id] |= ENDS_TEXT;
+  return marks;
+}
+
+/** f32 [vocab]: what is added to the logits of these ids. */
+export function biasOf(
+  biases: Iterable<readonly [id: number, bias: number]>,
+  vocab: number,
+): Float32Array<ArrayBuffer> {
+  const bias = new Float32Array(vocab);
+  for (const [id, value] of biases) bias[id] = Math.max(value, BANNED);
+  return bias;
+}
