@@ -6,11 +6,11 @@ import type { Exchange } from "./exchange.ts";
 import type { TextRequest } from "./openai/text-request.ts";
 import type { Usage, WireFormat } from "./openai/wire-format.ts";
 import { runTexts, type TextListener } from "./run-texts.ts";
-import type { Batcher } from "./served-model.ts";
+import type { Generate } from "./served-model.ts";
 
 /** What answering needs of the server. */
 export interface AnswerContext {
-  readonly batcher: Batcher;
+  readonly generate: Generate;
   readonly admission: Admission;
   readonly streaming: EventStreamOptions;
   /** See `TextListener`. */
@@ -28,11 +28,11 @@ export async function answer(
   exchange: Exchange,
   context: AnswerContext,
 ): Promise<Response> {
-  const { batcher, admission, streaming, onTiming } = context;
+  const { generate, admission, streaming, onTiming } = context;
   const listener = { onTiming, onPlaceFree: admission.enter(request.prompts.length * request.n) };
 
   if (!request.stream) {
-    const texts = await runTexts(request, batcher, exchange, listener);
+    const texts = await runTexts(request, generate, exchange, listener);
     exchange.end();
     return Response.json(format.whole(texts, usageOf(exchange)));
   }
@@ -42,7 +42,7 @@ export async function answer(
     const write = (chunk: object | undefined) =>
       chunk ? send(JSON.stringify(request.includeUsage ? { ...chunk, usage: null } : chunk)) : Promise.resolve();
     try {
-      await runTexts(request, batcher, exchange, {
+      await runTexts(request, generate, exchange, {
         ...listener,
         onOpening: (index) => write(format.opening(index)),
         onToken: (index, token) => write(format.piece(index, token)),

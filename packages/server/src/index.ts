@@ -18,13 +18,5 @@ export { parseKeys } from "./keys.ts";
 export { DEFAULT_LIMITS, type RequestLimits } from "./limits.ts";
 export { type ChatTemplateOptions, readChatTemplate } from "./read-chat-template.ts";
 export type { RequestRecord } from "./request-record.ts";
-export type {
-  Batcher,
-  BatchOptions,
-  BatchToken,
-  FinishReason,
-  PrefixCache,
-  ServedModel,
-  ServedTokenizer,
-} from "./served-model.ts";
+export type { Generate, ServedBatcher, ServedModel, ServedTokenizer } from "./served-model.ts";
 export type { ServerState } from "./serving.ts";

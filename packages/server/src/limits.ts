@@ -10,7 +10,7 @@ export interface RequestLimits {
   readonly maxTokens: number;
   /** Texts: prompts times `n`. Default 128, as OpenAI has it for `n`; never more than have a place in the batch and its queue. */
   readonly choices: number;
-  /** Stop strings. Default 16; OpenAI takes 4. */
+  /** Stop strings, and as many ids that end a text. Default 16; OpenAI takes 4. */
   readonly stops: number;
 }
 

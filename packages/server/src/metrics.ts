@@ -1,7 +1,8 @@
 /** What Prometheus is told. Each server has its own registry. */
+import type { PrefixCache } from "@blackmamba/model";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { RequestRecord } from "./request-record.ts";
-import type { Batcher, PrefixCache } from "./served-model.ts";
+import type { ServedBatcher } from "./served-model.ts";
 
 /** From a small model on a GPU to a long prompt in a full queue. */
 const REQUEST_SECONDS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
@@ -53,7 +54,7 @@ export class Metrics {
   }
 
   /** Shows the batch and, if there is one, the cache. */
-  watch(batcher: Batcher, cache: PrefixCache | undefined): void {
+  watch(batcher: ServedBatcher, cache: PrefixCache | undefined): void {
     this.#gauge("blackmamba_texts_active", "Texts that are being decoded", () => batcher.active);
     this.#gauge("blackmamba_texts_waiting", "Texts that wait for a place in the batch", () => batcher.waiting);
     if (!cache) return;

@@ -67,6 +67,10 @@ const completions: readonly Case[] = [
   { body: { prompt: "a", stop: ["a", 1] }, ...invalid("stop[1]", "a text, or several, none of them empty", "1") },
   { body: { prompt: "a", stop: Array(17).fill("a") }, ...invalid("stop", "at most 16 texts", "an array of 17") },
   { body: { prompt: "a", stop_token_ids: 5 }, ...invalid("stop_token_ids", "an array of ids", "5") },
+  {
+    body: { prompt: "a", stop_token_ids: Array(17).fill(1) },
+    ...invalid("stop_token_ids", "at most 16 ids", "an array of 17"),
+  },
   { body: { prompt: "a", stream: "yes" }, ...invalid("stream", "true or false", '"yes"') },
   {
     body: { prompt: "a", stream_options: { include_usage: true } },

@@ -1,14 +1,15 @@
-/** The texts of a request, made by the batcher all at once; each token is handed on as it comes. */
+/** The texts of a request, made all at once; each token is handed on as it comes. */
+import type { FinishReason, GeneratedToken } from "@blackmamba/model";
 import type { Exchange } from "./exchange.ts";
 import type { Prompt, TextRequest } from "./openai/text-request.ts";
 import type { DoneText } from "./openai/wire-format.ts";
-import type { Batcher, BatchToken, FinishReason } from "./served-model.ts";
+import type { Generate } from "./served-model.ts";
 
 /** Who is told of texts as they come. A text waits for what it is told. */
 export interface TextListener {
   /** Before a text's first token. */
   onOpening?(index: number): Promise<void>;
-  onToken?(index: number, token: BatchToken): Promise<void>;
+  onToken?(index: number, token: GeneratedToken): Promise<void>;
   onClosing?(index: number, finishReason: FinishReason): Promise<void>;
   /** So long after the one before of the same text, or, of the first, after the request. */
   onTiming(durationMs: number, isFirst: boolean): void;
@@ -23,7 +24,7 @@ export interface TextListener {
  */
 export async function runTexts(
   request: TextRequest,
-  batcher: Batcher,
+  generate: Generate,
   exchange: Exchange,
   listener: TextListener,
 ): Promise<DoneText[]> {
@@ -54,8 +55,8 @@ export async function runTexts(
     const { seed, ...options } = request.options;
     // The texts of one prompt differ, and each is what it would be alone.
     const ownSeed = seed === undefined ? undefined : (seed + nth) % 2 ** 32;
-    const generation = batcher.generate(prompt.ids, { ...options, seed: ownSeed, signal });
-    const tokens: BatchToken[] = [];
+    const generation = generate(prompt.ids, { ...options, seed: ownSeed, signal });
+    const tokens: GeneratedToken[] = [];
     let hidden = prompt.addedIds;
     let isOpen = false;
     let lastAt: number | undefined;

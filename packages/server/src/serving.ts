@@ -1,13 +1,13 @@
 /**
  * The state of a server: whether its model is there, what is under way, and how it ends. Knows nothing of HTTP: `create-server.ts` does.
  */
-import { NoTokenizerError } from "@blackmamba/model";
+import { NoTokenizerError, type PrefixCache } from "@blackmamba/model";
 import { Admission } from "./admission.ts";
 import { NotReadyError } from "./errors.ts";
 import { Exchanges } from "./exchange.ts";
 import { DEFAULT_LIMITS, type RequestLimits } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
-import type { Batcher, PrefixCache, ServedModel, ServedTokenizer } from "./served-model.ts";
+import type { Generate, ServedBatcher, ServedModel, ServedTokenizer } from "./served-model.ts";
 
 /** What a server is doing. */
 export type ServerState = "loading" | "ready" | "failed" | "shutting down";
@@ -23,7 +23,8 @@ export interface ServingOptions {
 interface Loaded {
   readonly tokenizer: ServedTokenizer;
   readonly vocab: number;
-  readonly batcher: Batcher;
+  readonly generate: Generate;
+  readonly batcher: ServedBatcher;
   readonly cache: PrefixCache | undefined;
 }
 
@@ -80,9 +81,10 @@ export class Serving {
       }
       const { batchSize, prefixCacheByteLength: maxByteLength } = options;
       const cache = maxByteLength > 0 ? served.createPrefixCache({ maxByteLength }) : undefined;
-      const batcher = served.createBatcher({ batchSize, ...(cache && { cache }) });
+      const batcher = served.createBatcher({ batchSize });
       metrics.watch(batcher, cache);
-      this.#loaded = { tokenizer, vocab: config.vocab, batcher, cache };
+      const generate: Generate = (prompt, text) => batcher.generate(prompt, { ...text, cache });
+      this.#loaded = { tokenizer, vocab: config.vocab, generate, batcher, cache };
       this.#state = "ready";
     } catch (error) {
       if (this.#state === "loading") this.#state = "failed";

@@ -1,5 +1,6 @@
 /** Answers of `/v1/chat/completions`, whole and in chunks. */
-import type { BatchToken, FinishReason, ServedTokenizer } from "../served-model.ts";
+import type { FinishReason, GeneratedToken } from "@blackmamba/model";
+import type { ServedTokenizer } from "../served-model.ts";
 import type { TextRequest } from "./text-request.ts";
 import { tokenText } from "./token-text.ts";
 import type { AnswerHead, Usage, WireFormat } from "./wire-format.ts";
@@ -8,8 +9,8 @@ import type { AnswerHead, Usage, WireFormat } from "./wire-format.ts";
 export function chatFormat(request: TextRequest, head: AnswerHead, tokenizer: ServedTokenizer): WireFormat {
   const wantsLogprobs = request.options.logprobs !== undefined;
 
-  const textOf = (tokens: readonly BatchToken[]) => tokens.map((token) => token.text).join("");
-  const logprobsOf = (tokens: readonly BatchToken[]) =>
+  const textOf = (tokens: readonly GeneratedToken[]) => tokens.map((token) => token.text).join("");
+  const logprobsOf = (tokens: readonly GeneratedToken[]) =>
     wantsLogprobs
       ? {
           content: tokens.map(({ id, logprob = 0, topLogprobs = [] }) => ({

@@ -1,5 +1,6 @@
 /** Answers of `/v1/completions`, whole and in chunks. */
-import type { BatchToken, FinishReason, ServedTokenizer } from "../served-model.ts";
+import type { FinishReason, GeneratedToken } from "@blackmamba/model";
+import type { ServedTokenizer } from "../served-model.ts";
 import type { Prompt, TextRequest } from "./text-request.ts";
 import { tokenText } from "./token-text.ts";
 import type { AnswerHead, Usage, WireFormat } from "./wire-format.ts";
@@ -26,12 +27,12 @@ export function completionFormat(request: TextRequest, head: AnswerHead, tokeniz
     return isEcho || !wantsLogprobs ? 0 : tokenizer.decode(ids.slice(addedIds)).length;
   };
 
-  function choice(index: number, tokens: readonly BatchToken[], finishReason: FinishReason | null) {
+  function choice(index: number, tokens: readonly GeneratedToken[], finishReason: FinishReason | null) {
     const text = tokens.map((token) => token.text).join("");
     return { index, text, logprobs: wantsLogprobs ? logprobs(index, tokens) : null, finish_reason: finishReason };
   }
 
-  function logprobs(index: number, tokens: readonly BatchToken[]): CompletionLogprobs {
+  function logprobs(index: number, tokens: readonly GeneratedToken[]): CompletionLogprobs {
     let offset = offsets.get(index) ?? startOf(index);
     const lists: CompletionLogprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
     for (const { id, text, logprob, topLogprobs = [] } of tokens) {

@@ -51,9 +51,12 @@ export class Parameters {
   }
 
   /** Ids of a vocabulary of `vocab`. */
-  ids(name: string, vocab: number): readonly number[] | undefined {
+  ids(name: string, vocab: number, most: number): readonly number[] | undefined {
     const value = this.value(name);
-    return value === undefined ? undefined : checkIds(name, value, vocab);
+    if (value === undefined) return undefined;
+    const ids = checkIds(name, value, vocab);
+    if (ids.length > most) throw new InvalidParameterError(name, `at most ${most} ids`, value);
+    return ids;
   }
 
   /** One text, or some: none of them empty. */

@@ -4,7 +4,7 @@
  */
 import { InvalidParameterError, UnsupportedParameterError } from "../errors.ts";
 import type { RequestLimits } from "../limits.ts";
-import type { BatchOptions } from "../served-model.ts";
+import type { TextOptions } from "../served-model.ts";
 import { isInteger, isObject, type Parameters } from "./parameters.ts";
 
 /** As OpenAI has it, for one token's alternatives. */
@@ -17,7 +17,7 @@ const SEEDS = 2 ** 32;
 const LEAST_TOP_P = 1e-9;
 
 /** Reads how the next token is chosen, and what ends a text but for its length. */
-export function readSampling(parameters: Parameters, limits: RequestLimits, vocab: number): BatchOptions {
+export function readSampling(parameters: Parameters, limits: RequestLimits, vocab: number): TextOptions {
   const seed = parameters.integer("seed", Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
   const topP = parameters.number("top_p", { from: 0, to: 1 });
   // -1, and 0, are vLLM's way to say: among all.
@@ -34,7 +34,7 @@ export function readSampling(parameters: Parameters, limits: RequestLimits, voca
     logitBias: readLogitBias(parameters, vocab),
     seed: seed === undefined ? undefined : ((seed % SEEDS) + SEEDS) % SEEDS,
     stop: parameters.texts("stop", limits.stops),
-    stopIds: parameters.ids("stop_token_ids", vocab),
+    stopIds: parameters.ids("stop_token_ids", vocab, limits.stops),
   };
 }
 
@@ -44,7 +44,7 @@ export function readLengths(
   names: readonly string[],
   least: number,
   limits: RequestLimits,
-): Pick<BatchOptions, "maxTokens" | "minTokens"> {
+): Pick<TextOptions, "maxTokens" | "minTokens"> {
   const [maxTokens] = names
     .map((name) => parameters.integer(name, least, limits.maxTokens))
     .filter((value) => value !== undefined);

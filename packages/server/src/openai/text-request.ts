@@ -1,7 +1,7 @@
 /** What a request of either endpoint is for the rest of the server: prompts as ids, and how their texts are made. */
 import { ApiError, InvalidParameterError } from "../errors.ts";
 import type { RequestLimits } from "../limits.ts";
-import type { BatchOptions, ServedTokenizer } from "../served-model.ts";
+import type { ServedTokenizer, TextOptions } from "../served-model.ts";
 
 /** What a text begins with. */
 export interface Prompt {
@@ -15,7 +15,7 @@ export interface TextRequest {
   readonly prompts: readonly Prompt[];
   /** Texts of each prompt. */
   readonly n: number;
-  readonly options: BatchOptions;
+  readonly options: TextOptions;
   readonly stream: boolean;
   readonly includeUsage: boolean;
 }

@@ -1,5 +1,5 @@
 /** How answers are written, whole or as a stream of chunks. One for each endpoint. */
-import type { BatchToken, FinishReason } from "../served-model.ts";
+import type { FinishReason, GeneratedToken } from "@blackmamba/model";
 
 /** What all chunks of an answer say. */
 export interface AnswerHead {
@@ -19,7 +19,7 @@ export interface Usage {
 
 /** A text that is done. */
 export interface DoneText {
-  readonly tokens: readonly BatchToken[];
+  readonly tokens: readonly GeneratedToken[];
   readonly finishReason: FinishReason;
 }
 
@@ -29,7 +29,7 @@ export interface WireFormat {
   /** The chunk before a choice's first token, if there is one. */
   opening(index: number): object | undefined;
   /** The chunk of a token; none where it has nothing to say. */
-  piece(index: number, token: BatchToken): object | undefined;
+  piece(index: number, token: GeneratedToken): object | undefined;
   /** The chunk that says how a choice ended. */
   closing(index: number, finishReason: FinishReason): object;
   /** The last chunk, where the number of tokens is asked for. */

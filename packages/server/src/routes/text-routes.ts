@@ -57,14 +57,14 @@ async function answerText(
   checkModel(body["model"], modelName);
   const request = endpoint.read(body, { tokenizer, vocab, limits });
   // It may have begun to shut down while the body came.
-  const { batcher } = serving.loaded;
+  const { generate } = serving.loaded;
 
   const exchange = exchanges.begin(c.req.raw.signal, timeoutMs);
   c.set("exchange", exchange);
   const head = { id: crypto.randomUUID(), created: Math.floor(Date.now() / 1000), model: modelName };
   try {
     return await answer(request, endpoint.format(request, head, tokenizer), exchange, {
-      ...{ batcher, admission, streaming: { stallMs, heartbeatMs } },
+      ...{ generate, admission, streaming: { stallMs, heartbeatMs } },
       onTiming: (durationMs, isFirst) => metrics.countToken(durationMs, isFirst),
     });
   } catch (error) {

@@ -3,8 +3,9 @@
  * Its batcher has places, an order, steps that take time, and gives up its places at an abort, as the real one. For tests only.
  */
 import { setTimeout } from "node:timers/promises";
+import type { FinishReason, GeneratedToken, GenerateOptions, GenerateResult, PrefixCache } from "@blackmamba/model";
 import { createByteTokenizer } from "@blackmamba/tokenizer";
-import type { Batcher, BatchOptions, BatchToken, FinishReason, ServedModel, ServedTokenizer } from "../served-model.ts";
+import type { ServedBatcher, ServedModel, ServedTokenizer } from "../served-model.ts";
 
 /** Bytes, and a token that begins prompts. */
 export const BOS = 256;
@@ -44,9 +45,9 @@ export interface FakeModelOptions {
 
 export interface FakeModel extends ServedModel {
   /** What the batcher was asked for, in order. */
-  readonly calls: { readonly ids: readonly number[]; readonly options: BatchOptions }[];
+  readonly calls: { readonly ids: readonly number[]; readonly options: GenerateOptions }[];
   /** The last batcher. */
-  readonly batcher: Batcher;
+  readonly batcher: ServedBatcher;
   /** The size it was made with. */
   readonly batchSize: number;
 }
@@ -57,7 +58,7 @@ export function fakeModel(options: FakeModelOptions = {}): FakeModel {
   return {
     calls,
     get batcher() {
-      return batcher as Batcher;
+      return batcher as ServedBatcher;
     },
     get batchSize() {
       return batcher?.batchSize ?? 0;
@@ -68,7 +69,7 @@ export function fakeModel(options: FakeModelOptions = {}): FakeModel {
       batcher = new FakeBatcher(batchSize, options, calls);
       return batcher;
     },
-    createPrefixCache: () => ({ hitTokens: 3, missedTokens: 4, byteLength: 5, dispose() {} }),
+    createPrefixCache: () => ({ hitTokens: 3, missedTokens: 4, byteLength: 5, dispose: async () => {} }) as PrefixCache,
   };
 }
 
@@ -87,7 +88,7 @@ export function fakeLogprob(id: number): number {
   return -1 - id / 1000;
 }
 
-class FakeBatcher implements Batcher {
+class FakeBatcher implements ServedBatcher {
   readonly batchSize: number;
   readonly #options: FakeModelOptions;
   readonly #calls: FakeModel["calls"];
@@ -106,8 +107,8 @@ class FakeBatcher implements Batcher {
 
   async *generate(
     prompt: ArrayLike<number>,
-    options: BatchOptions,
-  ): AsyncGenerator<BatchToken, { readonly finishReason: FinishReason }, undefined> {
+    options: GenerateOptions,
+  ): AsyncGenerator<GeneratedToken, GenerateResult, undefined> {
     const ids = Array.from(prompt);
     this.#calls.push({ ids, options });
     const { signal } = options;
@@ -132,7 +133,7 @@ class FakeBatcher implements Batcher {
     if (this.active + this.waiting > 0) throw new Error("disposed of while texts are under way");
   }
 
-  #echo(ids: readonly number[], options: BatchOptions): BatchToken[] {
+  #echo(ids: readonly number[], options: GenerateOptions): GeneratedToken[] {
     if (options.echo !== true) return [];
     return ids.map((id, at) => ({
       ...this.#token(id, fakeTokenizer.decode([id]), options, at > 0),
@@ -140,12 +141,15 @@ class FakeBatcher implements Batcher {
     }));
   }
 
-  #plan(ids: readonly number[], options: BatchOptions): { text: string; finishReason: FinishReason } {
+  #plan(ids: readonly number[], options: GenerateOptions): { text: string; finishReason: FinishReason } {
     const { maxTokens = 200, stop = [], seed, minTokens = 0 } = options;
     const ownLength = Math.max(minTokens, this.#options.length ?? Number.POSITIVE_INFINITY);
     let text = fakeText(ids, Math.min(maxTokens, ownLength), seed);
     let finishReason: FinishReason = ownLength < maxTokens ? "stop" : "length";
-    const stops = stop.map((each) => text.indexOf(each)).filter((index) => index >= 0);
+    const stops = [stop]
+      .flat()
+      .map((each) => text.indexOf(each))
+      .filter((index) => index >= 0);
     if (stops.length > 0) {
       text = text.slice(0, Math.min(...stops));
       finishReason = "stop";
@@ -153,7 +157,7 @@ class FakeBatcher implements Batcher {
     return { text, finishReason };
   }
 
-  #token(id: number, text: string, { logprobs }: BatchOptions, hasLogprob: boolean): BatchToken {
+  #token(id: number, text: string, { logprobs }: GenerateOptions, hasLogprob: boolean): GeneratedToken {
     if (logprobs === undefined || !hasLogprob) return { id, text };
     const top = Array.from({ length: logprobs }, (_, at) => ({ id: 65 + at, logprob: -0.5 - at }));
     return { id, text, logprob: fakeLogprob(id), topLogprobs: top };
