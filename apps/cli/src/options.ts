@@ -95,6 +95,10 @@ export function parsePrefixCache(text: string): number {
   return text === "0" ? 0 : byteSize("--prefix-cache", text);
 }
 
+export function parseBodyLimit(text: string): number {
+  return byteSize("--body-limit", text);
+}
+
 /** A size in bytes, as transformers writes sizes: `2GB`, `500MiB`. */
 function byteSize(option: string, text: string): number {
   const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?) ?([a-z]+)$/i.exec(text) ?? [];

@@ -42,7 +42,7 @@ test("says where it listens when the model is there, and ends well when it is to
   expect(asked).toEqual({
     ...{ host: "127.0.0.1", port: 8080, keys: [], chatTemplate: undefined, corsOrigins: undefined },
     ...{ modelName: "storyteller", batchSize: 32, queueSize: 128, timeoutMs: 600_000, prefixCacheByteLength: 0 },
-    limits: { maxTokens: 4096, promptTokens: 32_768 },
+    limits: { maxTokens: 4096, promptTokens: 16_384, bodyByteLength: 2 ** 20 },
   });
   expect(library.calls.map(({ name }) => name)).toEqual(["readChatTemplate", "serve", "selectDevice", "load", "close"]);
   expect(library.calls.at(-1)?.arguments).toEqual([30_000]);
@@ -66,7 +66,7 @@ test("passes on what the user said", async () => {
         "--cors",
         "https://a.b",
       ],
-      ...["--cors", "*", "--shutdown-timeout", "2"],
+      ...["--cors", "*", "--shutdown-timeout", "2", "--body-limit", "2MB"],
     ],
     {},
     { env: { BLACKMAMBA_API_KEYS: "three,four" } },
@@ -74,7 +74,7 @@ test("passes on what the user said", async () => {
   expect(asked).toEqual({
     ...{ host: "127.0.0.2", port: 0, keys: ["three", "four", "one", "two"], chatTemplate: "{{ messages }}" },
     ...{ corsOrigins: ["https://a.b", "*"], modelName: "owner/name", batchSize: 8, queueSize: 0, timeoutMs: 1500 },
-    ...{ prefixCacheByteLength: 64 * 2 ** 20, limits: { maxTokens: 99, promptTokens: 500 } },
+    ...{ prefixCacheByteLength: 64 * 2 ** 20, limits: { maxTokens: 99, promptTokens: 500, bodyByteLength: 2_000_000 } },
   });
   expect(library.calls.filter(({ name }) => name !== "serve")).toEqual([
     { name: "selectDevice", arguments: ["webgpu"] },

@@ -2,9 +2,9 @@
 
 /** Limits of a request. What is beyond one is refused with a message that names it. */
 export interface RequestLimits {
-  /** Bytes of a body. Default 4 MiB: a prompt of the longest that is taken, as ids. */
+  /** Bytes of a body. Default 1 MiB: ten times the longest prompt, as ids. */
   readonly bodyByteLength: number;
-  /** Tokens of a prompt. Default 32,768. */
+  /** Tokens of a prompt, and for each of them 8 characters of a text. Default 16,384. */
   readonly promptTokens: number;
   /** Tokens of an answer; those of a chat that asks for no number. Default 4,096. */
   readonly maxTokens: number;
@@ -15,8 +15,8 @@ export interface RequestLimits {
 }
 
 export const DEFAULT_LIMITS: RequestLimits = {
-  bodyByteLength: 4 * 2 ** 20,
-  promptTokens: 32_768,
+  bodyByteLength: 2 ** 20,
+  promptTokens: 16_384,
   maxTokens: 4_096,
   choices: 128,
   stops: 16,

@@ -38,8 +38,9 @@ const completions: readonly Case[] = [
     message: "prompt: expected 1 to 40 tokens, found 41; shorten it",
   },
   {
-    body: { prompt: "x".repeat(40 * 64 + 1) },
-    ...invalid("prompt", "a text of at most 40 tokens", `"${"x".repeat(60)}…"`),
+    body: { prompt: "x".repeat(40 * 8 + 1) },
+    ...{ param: "prompt", code: "context_length_exceeded" },
+    message: "prompt: expected at most 320 characters, found 321; shorten it",
   },
   { body: { prompt: "a", max_tokens: 51 }, ...invalid("max_tokens", "a whole number from 0 to 50", "51") },
   { body: { prompt: "a", max_tokens: "9" }, ...invalid("max_tokens", "a whole number from 0 to 50", '"9"') },

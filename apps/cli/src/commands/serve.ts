@@ -25,6 +25,8 @@ export interface ServeCommandOptions {
   readonly maxTokens: number;
   readonly maxPromptTokens: number;
   /** In bytes. */
+  readonly bodyLimit: number;
+  /** In bytes. */
   readonly prefixCache: number;
   readonly chatTemplate?: string | undefined;
   readonly cors?: readonly string[] | undefined;
@@ -55,7 +57,11 @@ export async function serve(options: ServeCommandOptions, io: Io, library: Libra
     ...{ host: options.host, port: options.port, keys, chatTemplate, corsOrigins: options.cors },
     ...{ modelName: options.name ?? nameOf(options.model), batchSize: options.batchSize, queueSize: options.queue },
     ...{ timeoutMs: options.timeout, prefixCacheByteLength: options.prefixCache },
-    limits: { maxTokens: options.maxTokens, promptTokens: options.maxPromptTokens },
+    limits: {
+      maxTokens: options.maxTokens,
+      promptTokens: options.maxPromptTokens,
+      bodyByteLength: options.bodyLimit,
+    },
     onRequest(record) {
       if (options.quiet !== true && !isProbe(record)) say(formatRecord(record));
       if (record.status === 500) say(formatCause(record, io.env["BLACKMAMBA_DEBUG"] === "1"));

@@ -3,6 +3,7 @@ import { type ServeCommandOptions, serve } from "../commands/serve.ts";
 import type { Io } from "../io.ts";
 import type { Library } from "../library.ts";
 import {
+  parseBodyLimit,
   parseCount,
   parseDevice,
   parseModelFolder,
@@ -46,7 +47,10 @@ export function addServe(program: Command, io: Io, library: Library): void {
     )
     .addOption(seconds("--timeout", "longest that a request may take, waiting included", 600))
     .option("--max-tokens <count>", "most tokens that a request may ask for", parseCount("--max-tokens"), 4096)
-    .option("--max-prompt-tokens <count>", "most tokens of a prompt", parseCount("--max-prompt-tokens"), 32_768)
+    .option("--max-prompt-tokens <count>", "most tokens of a prompt", parseCount("--max-prompt-tokens"), 16_384)
+    .addOption(
+      new Option("--body-limit <size>", "most bytes of a request").argParser(parseBodyLimit).default(2 ** 20, "1MiB"),
+    )
     .option("--prefix-cache <size>", "keep prompts for others that begin alike: 256MiB …, or 0", parsePrefixCache, 0)
     .option("--chat-template <file>", "Jinja, instead of what the model brings", parseText("--chat-template", "a file"))
     .option("--cors <origin>", "let this origin's pages ask, * for all; may be given several times", parseOrigin)

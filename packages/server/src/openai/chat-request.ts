@@ -29,11 +29,11 @@ const UNSUPPORTED = {
 } as const;
 
 /** Reads the body. What is wrong is thrown as an `ApiError`. */
-export function readChatRequest(
+export async function readChatRequest(
   body: Readonly<Record<string, unknown>>,
   context: RequestContext,
   template: ChatTemplate,
-): TextRequest {
+): Promise<TextRequest> {
   const { limits, vocab } = context;
   const parameters = new Parameters(body);
   parameters.value("model");

@@ -22,7 +22,10 @@ import {
 const DEFAULT_MAX_TOKENS = 16;
 
 /** Reads the body. What is wrong is thrown as an `ApiError`. */
-export function readCompletionRequest(body: Readonly<Record<string, unknown>>, context: RequestContext): TextRequest {
+export async function readCompletionRequest(
+  body: Readonly<Record<string, unknown>>,
+  context: RequestContext,
+): Promise<TextRequest> {
   const { limits, vocab } = context;
   const parameters = new Parameters(body);
   parameters.value("model");
@@ -39,14 +42,14 @@ export function readCompletionRequest(body: Readonly<Record<string, unknown>>, c
   const streaming = readStreaming(parameters);
   const prompt = parameters.value("prompt");
   parameters.assertAllKnown();
-  const prompts = readPrompts(prompt, n, context);
+  const prompts = await readPrompts(prompt, n, context);
   return { prompts, n, options: { ...sampling, maxTokens, minTokens, logprobs, echo }, ...streaming };
 }
 
 const PROMPT = "a text, an array of ids, or an array of either";
 
 /** OpenAI takes one text, several, one prompt as ids, or several. */
-function readPrompts(value: unknown, n: number, context: RequestContext): Prompt[] {
+async function readPrompts(value: unknown, n: number, context: RequestContext): Promise<Prompt[]> {
   const ids = (name: string, found: unknown): Prompt =>
     checkPrompt(name, { ids: checkIds(name, found, context.vocab), addedIds: 0 }, context.limits);
   if (typeof value === "string") return [encodePrompt("prompt", value, context)];
@@ -55,10 +58,15 @@ function readPrompts(value: unknown, n: number, context: RequestContext): Prompt
   if (value.length === 0) throw new InvalidParameterError("prompt", `${PROMPT}, and one at least`, value);
   // Before any is encoded.
   checkChoices(value.length, n, context.limits);
-  return value.map((each: unknown, index) => {
+  const prompts: Prompt[] = [];
+  for (const [index, each] of value.entries()) {
     const name = `prompt[${index}]`;
-    if (typeof each === "string") return encodePrompt(name, each, context);
-    if (Array.isArray(each)) return ids(name, each);
-    throw new InvalidParameterError(name, "a text or an array of ids", each);
-  });
+    if (typeof each === "string") {
+      prompts.push(encodePrompt(name, each, context));
+      // Others have their turn between two.
+      await new Promise((resolve) => setTimeout(resolve));
+    } else if (Array.isArray(each)) prompts.push(ids(name, each));
+    else throw new InvalidParameterError(name, "a text or an array of ids", each);
+  }
+  return prompts;
 }

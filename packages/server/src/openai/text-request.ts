@@ -1,5 +1,5 @@
 /** What a request of either endpoint is for the rest of the server: prompts as ids, and how their texts are made. */
-import { ApiError, InvalidParameterError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 import type { RequestLimits } from "../limits.ts";
 import type { ServedTokenizer, TextOptions } from "../served-model.ts";
 
@@ -28,13 +28,18 @@ export interface RequestContext {
   readonly limits: RequestLimits;
 }
 
-/** More characters than any token of a usual vocabulary has, so that a text beyond all limits need not be encoded to be refused. */
-const MOST_CHARACTERS_PER_TOKEN = 64;
+/**
+ * Twice what prose has. The server does nothing else while it encodes a text, and how long that takes depends on its length: as many as
+ * belong to 16,384 tokens take half a second, or of a text that was made for it two.
+ */
+const CHARACTERS_PER_TOKEN = 8;
 
 /** A text as a prompt: with the start token in front where the model's prompts have one, unless the text begins with it. */
 export function encodePrompt(param: string, text: string, { tokenizer, limits }: RequestContext): Prompt {
-  if (text.length > limits.promptTokens * MOST_CHARACTERS_PER_TOKEN) {
-    throw new InvalidParameterError(param, `a text of at most ${limits.promptTokens} tokens`, text);
+  const mostCharacters = limits.promptTokens * CHARACTERS_PER_TOKEN;
+  if (text.length > mostCharacters) {
+    const message = `${param}: expected at most ${mostCharacters} characters, found ${text.length}; shorten it`;
+    throw new ApiError("context_length_exceeded", message, { status: 400, param });
   }
   const ids = encode(param, text, tokenizer);
   const { addBosToken, bosTokenId } = tokenizer;

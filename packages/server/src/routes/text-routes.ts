@@ -25,7 +25,7 @@ interface TextRouteOptions extends EventStreamOptions {
 
 /** What the endpoints differ in. */
 interface Endpoint {
-  readonly read: (body: Readonly<Record<string, unknown>>, context: RequestContext) => TextRequest;
+  readonly read: (body: Readonly<Record<string, unknown>>, context: RequestContext) => Promise<TextRequest>;
   readonly format: (request: TextRequest, head: AnswerHead, tokenizer: ServedTokenizer) => WireFormat;
 }
 
@@ -55,7 +55,7 @@ async function answerText(
   const { tokenizer, vocab } = serving.loaded;
   const body = await readBody(c.req.raw, limits.bodyByteLength);
   checkModel(body["model"], modelName);
-  const request = endpoint.read(body, { tokenizer, vocab, limits });
+  const request = await endpoint.read(body, { tokenizer, vocab, limits });
   // It may have begun to shut down while the body came.
   const { generate } = serving.loaded;
 
