@@ -16,6 +16,7 @@ const mayImport = {
   ssm: ["tensor", "kernels"],
   moe: ["tensor", "kernels"],
   model: ["tensor", "kernels", "ssm", "moe", "checkpoint", "hub", "tokenizer"],
+  server: ["model", "tokenizer"],
 };
 
 // What only this package's tests share stands in its `src/testing/`.

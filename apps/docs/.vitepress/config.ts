@@ -27,6 +27,7 @@ const guides = [
   "inside",
   "performance",
   "cli",
+  "server",
   "how-it-works",
   "kernel",
 ];

@@ -1,9 +1,11 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { modelFolder } from "@blackmamba/storyteller";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readChatTemplate } from "./read-chat-template.ts";
+
+const modelFolder = fileURLToPath(new URL("../../storyteller/model", import.meta.url));
 
 let folder: string;
 

@@ -1,10 +1,13 @@
 /** The server on a real model: what clients get is what the library says. Not how fast: `npm run bench:server`. */
+
+import { fileURLToPath } from "node:url";
 import { BlackMamba } from "@blackmamba/model";
-import { modelFolder } from "@blackmamba/storyteller";
 import OpenAI from "openai";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createServer, type Server } from "./create-server.ts";
 import { type Listener, listen } from "./node.ts";
+
+const modelFolder = fileURLToPath(new URL("../../storyteller/model", import.meta.url));
 
 let model: BlackMamba;
 let server: Server;
