@@ -17,6 +17,7 @@ const mayImport = {
   moe: ["tensor", "kernels"],
   model: ["tensor", "kernels", "ssm", "moe", "checkpoint", "hub", "tokenizer"],
   server: ["model", "tokenizer"],
+  eval: ["model", "tokenizer"],
 };
 
 // What only this package's tests share stands in its `src/testing/`.

@@ -54,7 +54,7 @@ const chromium = defineConfig({
   },
   test: {
     ...limits,
-    include: ["packages/{tensor,kernels,ssm,moe,model,tokenizer,hub,testing}/src/**/*.test.ts"],
+    include: ["packages/{tensor,kernels,ssm,moe,model,tokenizer,hub,eval,testing}/src/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/*.node.test.ts"],
     provide: { devices },
     // After the other project: together they would share two processors.

@@ -2,18 +2,15 @@
  * The built command as a user runs it: a process with streams, signals and an exit code. What the commands say is
  * tested in `run.node.test.ts`, and of every damaged model in `bad-input.node.test.ts`; here is what only a process shows.
  */
-import { type ChildProcessWithoutNullStreams, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { buildCommand, type Ended, main, startCommand } from "./testing/built-command.ts";
 import { changeConfig, createModelFolder, growVocabulary, overwriteInWeights } from "./testing/model-folder.ts";
-
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-const main = join(root, "apps/cli/dist/main.js");
 
 /** On Linux: no Vulkan driver can be found, so WebGPU has no adapter. */
 const NO_DRIVER = { VK_DRIVER_FILES: "/nowhere/icd.json" };
@@ -24,40 +21,13 @@ const GREEDY_START = "The dog was very hungry. He wanted to eat";
 let folder: string;
 
 beforeAll(async () => {
-  // A test of the build must not test a stale one. Turbo does nothing where nothing changed.
-  await promisify(execFile)(
-    join(root, "node_modules/.bin/turbo"),
-    ["run", "build", "--filter=@blackmamba/cli...", "--output-logs=errors-only"],
-    { cwd: root, env: { ...process.env, CI: "true", TURBO_TELEMETRY_DISABLED: "1", TURBO_NO_UPDATE_NOTIFIER: "1" } },
-  );
+  await buildCommand();
   folder = await mkdtemp(join(tmpdir(), "blackmamba-cli-"));
 }, 300_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-interface Ended {
-  readonly exitCode: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-interface Running {
-  readonly child: ChildProcessWithoutNullStreams;
-  readonly ended: Promise<Ended>;
-}
-
-function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
-  const child = spawn(process.execPath, [main, ...args], { cwd: folder, env: { ...process.env, ...env } });
-  let out = "";
-  let err = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (exitCode) => resolve({ exitCode, out, err }));
-  });
-  return { child, ended };
-}
+const start = (args: readonly string[], env?: NodeJS.ProcessEnv) => startCommand(args, folder, env);
 
 interface Surroundings {
   /** Standard input. */

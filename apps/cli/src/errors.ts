@@ -93,6 +93,26 @@ export class ServerFileError extends Error {
   }
 }
 
+/** A file of text that is to be evaluated cannot be read. */
+export class TextFileError extends Error {
+  readonly code = "ERR_TEXT_FILE";
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super(`${path}: ${message}`, options);
+    this.name = "TextFileError";
+  }
+}
+
+/** A file of results that an evaluation cannot go on from, or cannot write to. */
+export class ResultsFileError extends Error {
+  readonly code = "ERR_RESULTS_FILE";
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super(`${path}: ${message}`, options);
+    this.name = "ResultsFileError";
+  }
+}
+
 /** The model's folder holds no tokenizer: the library does with ids, but here prompts and results are text. */
 export class MissingTokenizerError extends Error {
   readonly code = "ERR_MISSING_TOKENIZER";
@@ -116,6 +136,11 @@ export class StopError extends Error {
     this.name = "StopError";
     this.exitCode = exitCode;
   }
+}
+
+/** Whether a signal was aborted by Ctrl-C. */
+export function isInterruption({ aborted, reason }: AbortSignal): boolean {
+  return aborted && reason instanceof StopError && reason.exitCode === 130;
 }
 
 /** Codes of the library's errors that a different command line would cure. */

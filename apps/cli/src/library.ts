@@ -3,6 +3,7 @@
  * in `real-library.ts`.
  */
 
+import type { EvalModel, EvalTokenizer } from "@blackmamba/eval";
 import type { FileCache } from "@blackmamba/hub";
 import type {
   ConvertedWeights,
@@ -38,9 +39,10 @@ export interface LoadOptions {
   readonly onProgress: (progress: LoadProgress) => void;
 }
 
-export interface Model {
-  readonly tokenizer: { encodePrompt(text: string): number[] } | undefined;
+export interface Model extends EvalModel {
+  readonly tokenizer: (EvalTokenizer & { encodePrompt(text: string): number[] }) | undefined;
   readonly parameters: ParameterCount;
+  readonly fingerprint: string;
   generate(prompt: string, options: GenerateOptions): AsyncIterable<{ readonly id: number; readonly text: string }>;
   dispose(): Promise<void>;
 }

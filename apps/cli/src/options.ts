@@ -143,6 +143,18 @@ export function parseCount(option: string, least = 1): (text: string) => number 
   return (text) => wholeNumber(option, text, least, MAX_COUNT, `a whole number from ${least} to ${MAX_COUNT}`);
 }
 
+/** What `eval` measures. */
+export type EvalTask = "perplexity" | "lambada";
+
+export function parseTask(text: string): EvalTask {
+  if (text === "perplexity" || text === "lambada") return text;
+  throw wrong("--task", "perplexity or lambada", text);
+}
+
+export function parseStartId(text: string): number {
+  return wholeNumber("--start-id", text, 0, MAX_COUNT, "an id of the vocabulary, a whole number of 0 or more");
+}
+
 export function parsePort(text: string): number {
   return wholeNumber("--port", text, 0, 65_535, "a port from 1 to 65535, or 0 for any that is free");
 }
@@ -170,6 +182,10 @@ export function parseText(option: string, expected: string): (text: string) => s
     if (text !== "" && !text.startsWith("--")) return text;
     throw wrong(option, expected, text);
   };
+}
+
+export function parseFile(option: string): (text: string) => string {
+  return parseText(option, "a file");
 }
 
 export const parseReportFile = parseText("--compare", "a file that blackmamba bench --json wrote");

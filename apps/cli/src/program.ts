@@ -6,6 +6,7 @@ import { addBench } from "./program/bench.ts";
 import { addCache } from "./program/cache.ts";
 import { addConvert } from "./program/convert.ts";
 import { addDevices } from "./program/devices.ts";
+import { addEval } from "./program/eval.ts";
 import { addGenerate } from "./program/generate.ts";
 import { addInfo } from "./program/info.ts";
 import { addServe } from "./program/serve.ts";
@@ -43,6 +44,7 @@ BLACKMAMBA_DEBUG=1 adds where an error arose.`,
   addConvert(program, io, library);
   addSynth(program, io, library);
   addBench(program, io, library);
+  addEval(program, io, library);
   addCache(program, io, library);
   addDevices(program, io, library);
   return program;

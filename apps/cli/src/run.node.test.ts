@@ -472,6 +472,7 @@ describe("help", () => {
     ["synth", "--help"],
     ["devices", "--help"],
     ["bench", "--help"],
+    ["eval", "--help"],
     ["help", "generate"],
   ])("%s %s", async (...args) => {
     const { exitCode, out, err, library } = await blackmamba(args);

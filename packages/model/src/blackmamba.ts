@@ -7,7 +7,7 @@ import type { ModelConfig } from "./config/config.ts";
 import type { DeviceModel } from "./device/device-model.ts";
 import type { RenewableModel } from "./device/renewable-model.ts";
 import { checkIds } from "./forward/check-ids.ts";
-import type { Engine, Visitor } from "./forward/engine.ts";
+import type { Visitor } from "./forward/engine.ts";
 import type { Sequence } from "./forward/sequence.ts";
 import { Batcher, type BatcherOptions, type PreparedText } from "./generate/batcher.ts";
 import { echoTokens } from "./generate/echo.ts";
@@ -141,18 +141,17 @@ export class BlackMamba {
    *
    * @param ids - at least one id
    * @returns for each id, at its own index, the natural logarithm of its probability, in float64 from the model's float32 logits, and
-   *   whether it is the likeliest. The first has none (NaN): with a state, `logprobOf` finds it in what `state.advance` returned last
+   *   whether it is the likeliest. The first has none (NaN), unless it continues what a state has read
    * @throws PromptError for no ids, or one that is not in the vocabulary; NumericError where the model computes NaN
    */
   async score(ids: ArrayLike<number>, options: ScoreOptions = {}): Promise<Scores> {
     this.#renewable.assertUsable();
-    const { vocab } = this.config;
-    checkIds(ids, vocab);
+    checkIds(ids, this.config.vocab);
     const { state, signal } = options;
-    const take = (engine: Engine, sequence: Sequence) =>
-      scoreIds((part, visitor) => engine.visit(sequence, part, visitor, signal), ids, vocab, options);
-    if (state) return ModelState.consume(this.#renewable, state, "score", ids, take, signal);
-    return this.#withSequence(({ engine }, sequence) => take(engine, sequence), signal);
+    const take = (model: DeviceModel, sequence: Sequence) => this.#scoreOn(model, sequence, ids, options);
+    return state
+      ? ModelState.consume(this.#renewable, state, "score", ids, take, signal)
+      : this.#withSequence(take, signal);
   }
 
   /**
@@ -279,12 +278,15 @@ export class BlackMamba {
     const inputs = await prepareText(this.#prepared, prompt, settings, { state: options.state });
     if (!options.echo) return { inputs, echo: [] };
     try {
-      const { top } = inputs.logitWork;
+      const { prompt, start, logitWork } = inputs;
       const { signal } = options;
-      // From an empty state, or from the one that was given, of which the text's own sequence knows nothing yet.
-      const read = (model: DeviceModel, sequence: Sequence) => this.#scorePrompt(model, sequence, inputs, signal);
-      const scores =
-        top === undefined || inputs.prompt.length === 0 ? undefined : await this.#withSequence(read, signal);
+      // From where the prompt begins, of which the text's own sequence knows nothing yet.
+      const read = async (model: DeviceModel, sequence: Sequence) => {
+        await start.state?.copyTo(model, sequence, signal);
+        return this.#scoreOn(model, sequence, prompt, { top: logitWork.top, signal });
+      };
+      const isScored = logitWork.top !== undefined && prompt.length > 0;
+      const scores = isScored ? await this.#withSequence(read, signal) : undefined;
       return { inputs, echo: echoTokens(inputs.prompt, this.tokenizer, scores) };
     } catch (error) {
       inputs.start.state?.release();
@@ -292,15 +294,16 @@ export class BlackMamba {
     }
   }
 
-  async #scorePrompt(
-    model: DeviceModel,
+  /** Scores ids that continue what a sequence has read. */
+  async #scoreOn(
+    { engine }: DeviceModel,
     sequence: Sequence,
-    { prompt, start, logitWork }: PreparedText["inputs"],
-    signal: AbortSignal | undefined,
+    ids: ArrayLike<number>,
+    options: ScoreOptions,
   ): Promise<Scores> {
-    await start.state?.copyTo(model, sequence, signal);
-    const read = (part: ArrayLike<number>, visitor: Visitor) => model.engine.visit(sequence, part, visitor, signal);
-    return scoreIds(read, prompt, this.config.vocab, { top: logitWork.top });
+    const before = sequence.position > 0 ? await engine.logits(sequence) : undefined;
+    const read = (part: ArrayLike<number>, visitor: Visitor) => engine.visit(sequence, part, visitor, options.signal);
+    return scoreIds(read, ids, this.config.vocab, { ...options, before });
   }
 
   #withSequence<T>(

@@ -6,7 +6,6 @@ import { DisposedError } from "@blackmamba/tensor";
 import type { DeviceModel } from "./device/device-model.ts";
 import { isLoss, type RenewableModel } from "./device/renewable-model.ts";
 import { PromptError, StateError } from "./errors.ts";
-import type { Engine } from "./forward/engine.ts";
 import type { Sequence } from "./forward/sequence.ts";
 import { decodeState, encodeState } from "./state-file.ts";
 import { TokenIds } from "./token-ids.ts";
@@ -18,7 +17,7 @@ export interface AdvanceOptions {
 }
 
 /** Consumes ids of a sequence. */
-type TakeIds<T> = (engine: Engine, sequence: Sequence) => Promise<T>;
+type TakeIds<T> = (model: DeviceModel, sequence: Sequence) => Promise<T>;
 
 /** Where a state is. */
 interface Place {
@@ -87,8 +86,8 @@ export class ModelState {
    * @throws PromptError for no ids, or ids out of range; StateError for a state that cannot go on
    */
   advance(ids: ArrayLike<number>, { signal }: AdvanceOptions = {}): Promise<Float32Array> {
-    const step: TakeIds<Float32Array> = (engine, sequence) => engine.advance(sequence, ids, signal);
-    return ModelState.consume(this.#renewable, this, "advance", ids, step, signal);
+    const take: TakeIds<Float32Array> = ({ engine }, sequence) => engine.advance(sequence, ids, signal);
+    return ModelState.consume(this.#renewable, this, "advance", ids, take, signal);
   }
 
   /**
@@ -106,9 +105,9 @@ export class ModelState {
   ): Promise<T> {
     return ModelState.#inTurn([state], async () => {
       ModelState.#requireOwn(renewable, [state], call);
-      const run = (model: DeviceModel, sequence: Sequence) =>
-        ModelState.#keep(model, [{ state, sequence, ids }], () => take(model.engine, sequence));
-      return state.#use(run, signal);
+      const keep = (model: DeviceModel, sequence: Sequence) =>
+        ModelState.#keep(model, [{ state, sequence, ids }], () => take(model, sequence));
+      return state.#use(keep, signal);
     });
   }
 

@@ -126,15 +126,11 @@ export class PrefixCache {
     if (best) {
       this.#entries.delete(best);
       this.#entries.add(best);
-      // It may have to go while its turn is waited for: then it is as if it had not been there.
-      const isCopied = await model.engine.copySequence(best.sequence, sequence).then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof DisposedError && best?.sequence.disposed) return false;
-          throw error;
-        },
-      );
-      if (!isCopied) best = undefined;
+      // It may have to go, or may not come to be, while its turn is waited for: then it is as if it had not been there.
+      await model.engine.copySequence(best.sequence, sequence).catch((error: unknown) => {
+        if (!(error instanceof DisposedError && best?.sequence.disposed)) throw error;
+      });
+      if (sequence.position !== best.ids.length) best = undefined;
     }
     const tokens = best?.ids.length ?? 0;
     if (best) this.#hits += 1;
@@ -155,18 +151,22 @@ export class PrefixCache {
     for (const { ids: kept } of this.#entries) {
       if (kept.length === ids.length && commonLength(kept, ids) === ids.length) return;
     }
-    const own = model.engine.createSequence();
+    const { engine } = model;
+    const own = engine.createSequence();
     const entry = { ids: ids.slice(), model, sequence: own };
-    // Before anything is waited for: two that read the same at once keep it once.
+    // All at once, before anything is waited for: two that read the same keep it once, and whoever finds it comes after this copy.
+    const copied = engine.copySequence(sequence, own);
     this.#entries.add(entry);
+    const dropped = this.#dropBeyondLimit();
     try {
-      while (this.byteLength > this.maxByteLength) await this.#dropOldest();
-      await model.engine.copySequence(sequence, own);
+      await copied;
     } catch (error) {
       this.#entries.delete(entry);
-      await model.engine.disposeSequence(own);
-      throw error;
+      const isDropped = own.disposed;
+      await engine.disposeSequence(own);
+      if (!isDropped) throw error;
     }
+    for (const { model: on, sequence: old } of dropped) await on.engine.disposeSequence(old);
   }
 
   #byteLengthOf(entries: number): number {
@@ -174,11 +174,15 @@ export class PrefixCache {
     return first ? entries * first.model.engine.stateByteLength : 0;
   }
 
-  async #dropOldest(): Promise<void> {
-    const [oldest] = this.#entries;
-    if (!oldest) return;
-    this.#entries.delete(oldest);
-    await oldest.model.engine.disposeSequence(oldest.sequence);
+  /** Takes out what was used longest ago, as much as there is too much. */
+  #dropBeyondLimit(): Entry[] {
+    const dropped: Entry[] = [];
+    for (const entry of this.#entries) {
+      if (this.byteLength <= this.maxByteLength) break;
+      this.#entries.delete(entry);
+      dropped.push(entry);
+    }
+    return dropped;
   }
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { BlackMamba } from "./blackmamba.ts";
 import { NumericError, OptionError, PromptError, StateError } from "./errors.ts";
 import { Engine } from "./forward/engine.ts";
+import { logprobOf } from "./logprobs.ts";
 import type { ScoreProgress } from "./score.ts";
 import { goldenParts, text } from "./testing/golden.ts";
 
@@ -95,17 +96,31 @@ describe.each(testDevices())("scores on $label", ({ open }) => {
     const [ids, more] = [text(30), [7, 11, 5]];
     const [state, plain] = [model.createState(), model.createState()];
     await state.advance(ids.slice(0, 10));
-    const scores = await model.score(ids.slice(10), { state });
+    const scores = await model.score(ids.slice(10), { state, top: 1 });
     expect(state.position).toBe(30);
-    const whole = await model.score(ids);
-    expect(scores.logprobs[0]).toBeNaN();
-    expectClose([...scores.logprobs.subarray(1)], [...whole.logprobs.subarray(11)], TOLERANCE);
+    const whole = await model.score(ids, { top: 1 });
+    expectClose([...scores.logprobs], [...whole.logprobs.subarray(10)], TOLERANCE);
+    expect(scores.greedy).toEqual(whole.greedy.subarray(10));
+    expect(scores.topLogprobs?.map((top) => top[0]?.id)).toEqual(whole.topLogprobs?.slice(10).map((top) => top[0]?.id));
     // Also where nothing of it is scored.
     await model.score(more, { state, from: more.length });
     expect(state.position).toBe(33);
     expectClose(await state.advance([3]), await plain.advance([...ids, ...more, 3]), TOLERANCE);
     await state.dispose();
     await plain.dispose();
+  });
+
+  test("of a state's next id alone, or of none, are what its logits say", async () => {
+    const model = await load();
+    const [ids, state] = [text(12), model.createState()];
+    // From an empty state there is nothing that says the first.
+    const { logprobs } = await model.score(ids.slice(0, 10), { state });
+    expect(logprobs[0]).toBeNaN();
+    const expected = logprobOf(await state.logits(), ids[10] as number);
+    expect([...(await model.score(ids.slice(10, 11), { state })).logprobs]).toEqual([expected]);
+    expect([...(await model.score(ids.slice(11), { state, from: 1 })).logprobs]).toEqual([Number.NaN]);
+    expect(state.position).toBe(12);
+    await state.dispose();
   });
 
   test("end with the signal's reason", async () => {

@@ -15,11 +15,14 @@ export interface ScoreProgress {
 
 /** Options of {@link BlackMamba.score}. */
 export interface ScoreOptions {
-  /** Index of the first id to be scored; those before it are only read, which is faster. Default 1: the first id has no score. */
+  /**
+   * Index of the first id to be scored; those before it are only read, which is faster. Default the first that can be: 1, as the first
+   * id of a text has no score, or 0 where a state has read something before it.
+   */
   readonly from?: number | undefined;
   /** Also tells so many of the likeliest ids at each place, and how likely they are. Default 0: none. */
   readonly top?: number | undefined;
-  /** The text continues the one that this state has read, and the state goes along with it. Default an empty state. */
+  /** The ids continue what this state has read, and the state goes along with them. Default an empty state. */
   readonly state?: ModelState | undefined;
   /** Called after each chunk. Where the device is lost, it begins again. */
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
@@ -28,7 +31,7 @@ export interface ScoreOptions {
 
 /**
  * Scores of a text's ids, in arrays as long as the text: at index t stands what was said of id t by the tokens before it. Where there is
- * no score, at 0 and before `from`, these are NaN, 0 and an empty list.
+ * no score, at the beginning of a text and before `from`, these are NaN, 0 and an empty list.
  */
 export interface Scores {
   /** [tokens]: natural logarithm of each id's probability. */
@@ -42,6 +45,12 @@ export interface Scores {
 /** Reads ids, which continue those it has read before, and shows the visitor their logits. */
 export type ReadIds = (ids: ArrayLike<number>, visitor: Visitor) => Promise<void>;
 
+/** As the engine needs them. */
+interface ScoreInputs extends Omit<ScoreOptions, "signal"> {
+  /** Logits [vocab] of the first id; undefined where nothing comes before it. */
+  readonly before?: Float32Array | undefined;
+}
+
 /**
  * Scores ids.
  *
@@ -51,10 +60,15 @@ export async function scoreIds(
   read: ReadIds,
   ids: ArrayLike<number>,
   vocab: number,
-  { from = 1, top = 0, state, onProgress }: Omit<ScoreOptions, "signal">,
+  { before, from = before ? 0 : 1, top = 0, state, onProgress }: ScoreInputs,
 ): Promise<Scores> {
-  if (!(Number.isInteger(from) && from >= 1 && from <= ids.length)) {
-    throw new OptionError("from", `a whole number from 1 to ${ids.length}, as there are ${ids.length} ids`, from);
+  const least = before ? 0 : 1;
+  if (!(Number.isInteger(from) && from >= least && from <= ids.length)) {
+    throw new OptionError(
+      "from",
+      `a whole number from ${least} to ${ids.length}, as there are ${ids.length} ids`,
+      from,
+    );
   }
   if (!(Number.isInteger(top) && top >= 0)) throw new OptionError("top", "a whole number of at least 0", top);
   const logprobs = new Float64Array(ids.length).fill(Number.NaN);
@@ -74,11 +88,13 @@ export async function scoreIds(
     onProgress?.({ scoredTokens: next - from, totalTokens: ids.length - from });
   };
 
-  // What stands before the first score is said by the token before it: only from that one on are there logits to be had.
+  if (before && from === 0) score(before);
   const all = Uint32Array.from(ids);
-  if (from > 1) await read(all.subarray(0, from - 1), {});
+  // What is scored first is said by the token before it: only from that one on are there logits to be had.
+  const scored = Math.max(0, from - 1);
+  if (scored > 0) await read(all.subarray(0, scored), {});
   // The last id says nothing of this text, but a state has to have read it.
   const end = state ? all.length : all.length - 1;
-  if (end >= from) await read(all.subarray(from - 1, end), from < all.length ? { logits: score } : {});
+  if (end > scored) await read(all.subarray(scored, end), next < all.length ? { logits: score } : {});
   return { logprobs, greedy, topLogprobs: tops };
 }

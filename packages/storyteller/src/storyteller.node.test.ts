@@ -6,8 +6,9 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { perplexity, splitDocuments } from "@blackmamba/eval";
 import { BlackMamba, convertWeights } from "@blackmamba/model";
-import { readJsonFixture, testDevices } from "@blackmamba/testing";
+import { readFixture, readJsonFixture, testDevices } from "@blackmamba/testing";
 import { describe, expect, test } from "vitest";
 import { modelFolder } from "../index.js";
 
@@ -16,35 +17,21 @@ const REFERENCE_PERPLEXITY = 15.2996;
 const BF16_FOLDER = fileURLToPath(new URL("../../../../shared/models/storyteller", import.meta.url));
 const hasBf16 = existsSync(BF16_FOLDER);
 
-/** A document: `nll` is the reference's sum over `tokens` predictions, after the start token, of the first 511 ids. */
+/** A document: `nll` is the reference's sum over `tokens` predictions, after the start token. */
 interface ScoredDocument {
   readonly text: string;
   readonly tokens: number;
   readonly nll: number;
 }
 
-async function negativeLogLikelihood(model: BlackMamba, { text, tokens }: ScoredDocument): Promise<number> {
-  const ids = model.tokenizer?.encodePrompt(text).slice(0, 512) ?? [];
-  expect(ids).toHaveLength(tokens + 1);
-  const { vocab } = model.config;
-  const logits = await model.logits(ids);
-  let sum = 0;
-  for (let t = 0; t + 1 < ids.length; t++) {
-    const row = logits.subarray(t * vocab, (t + 1) * vocab);
-    const largest = row.reduce((a, b) => Math.max(a, b));
-    const total = row.reduce((all, logit) => all + Math.exp(logit - largest), 0);
-    sum += largest + Math.log(total) - Number(row[Number(ids[t + 1])]);
-  }
-  return sum;
-}
-
-async function perplexity(model: BlackMamba, documents: readonly ScoredDocument[]): Promise<number> {
-  let [sum, count] = [0, 0];
-  for (const document of documents) {
-    sum += await negativeLogLikelihood(model, document);
-    count += document.tokens;
-  }
-  return Math.exp(sum / count);
+/** The perplexity of a model, which has the reference's tokens. */
+async function perplexityOf(model: BlackMamba, documents: readonly ScoredDocument[]): Promise<number> {
+  const result = await perplexity(
+    model,
+    documents.map(({ text }) => text),
+  );
+  expect(result.documents.map(({ tokens }) => tokens)).toEqual(documents.map(({ tokens }) => tokens));
+  return result.perplexity;
 }
 
 const referencePerplexity = (documents: readonly ScoredDocument[]) =>
@@ -52,7 +39,10 @@ const referencePerplexity = (documents: readonly ScoredDocument[]) =>
 
 /** All documents on the CPU; a software adapter gets the shorter half. */
 async function documentsFor(device: string): Promise<ScoredDocument[]> {
-  const documents = await readJsonFixture<ScoredDocument[]>("storyteller/nll.json");
+  const scores = await readJsonFixture<Omit<ScoredDocument, "text">[]>("storyteller/nll.json");
+  const texts = splitDocuments(new TextDecoder().decode(await readFixture("storyteller/documents.txt")));
+  expect(texts).toHaveLength(scores.length);
+  const documents = scores.map((score, index) => ({ ...score, text: texts[index] as string }));
   return device === "cpu" ? documents : documents.slice(12);
 }
 
@@ -61,7 +51,7 @@ describe.each(testDevices())("the storyteller on $label", ({ label, open }) => {
     const documents = await documentsFor(label);
     if (label === "cpu") expect(referencePerplexity(documents)).toBeCloseTo(REFERENCE_PERPLEXITY, 3);
     const model = await BlackMamba.load(modelFolder, { device: await open() });
-    expect(await perplexity(model, documents)).toBeLessThanOrEqual(1.01 * referencePerplexity(documents));
+    expect(await perplexityOf(model, documents)).toBeLessThanOrEqual(1.01 * referencePerplexity(documents));
     await model.dispose();
   }, 900_000);
 
@@ -69,7 +59,7 @@ describe.each(testDevices())("the storyteller on $label", ({ label, open }) => {
     const documents = await documentsFor(label);
     const source = hasBf16 ? BF16_FOLDER : modelFolder;
     const model = await BlackMamba.load(source, { device: await open(), quantize: "q4_0" });
-    expect(await perplexity(model, documents)).toBeLessThanOrEqual(1.06 * referencePerplexity(documents));
+    expect(await perplexityOf(model, documents)).toBeLessThanOrEqual(1.06 * referencePerplexity(documents));
     await model.dispose();
   }, 900_000);
 
@@ -107,7 +97,9 @@ describe.each(testDevices())("the storyteller on $label", ({ label, open }) => {
     async () => {
       const documents = await documentsFor(label);
       const model = await BlackMamba.load(BF16_FOLDER, { device: await open() });
-      expect(Math.abs((await perplexity(model, documents)) - referencePerplexity(documents))).toBeLessThanOrEqual(1e-3);
+      expect(Math.abs((await perplexityOf(model, documents)) - referencePerplexity(documents))).toBeLessThanOrEqual(
+        1e-3,
+      );
       await model.dispose();
     },
     900_000,

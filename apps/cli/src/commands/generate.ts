@@ -2,19 +2,15 @@
  * `blackmamba generate`: text from a model. The text goes to stdout as it comes, what is said about it to stderr.
  */
 import { setImmediate } from "node:timers/promises";
-import type { DeviceChoice, GenerateOptions as GenerationOptions } from "@blackmamba/model";
-import { MissingTokenizerError, StopError } from "../errors.ts";
+import type { GenerateOptions as GenerationOptions } from "@blackmamba/model";
+import { isInterruption } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
 import type { Library, Model } from "../library.ts";
-import { type Quantize, quantizedType } from "../options.ts";
 import { formatDuration } from "../output/units.ts";
 import { readPrompt } from "../prompt.ts";
-import { loadWithProgress } from "./load-with-progress.ts";
+import { loadModel, type ModelOptions } from "./load-model.ts";
 
-export interface GenerateOptions {
-  readonly model?: string | undefined;
-  readonly device: DeviceChoice;
-  readonly quantize: Quantize;
+export interface GenerateOptions extends ModelOptions {
   readonly maxTokens: number;
   readonly temperature?: number | undefined;
   readonly topK?: number | undefined;
@@ -59,11 +55,7 @@ export async function generate(
   library: Library,
 ): Promise<void> {
   const prompt = await readPrompt(promptArgument, io);
-  const folder = options.model ?? (await library.defaultModelFolder());
-  if (await library.lacksTokenizer(folder)) throw new MissingTokenizerError(folder);
-  const { device, reason } = await abortable(library.selectDevice(options.device), io.signal);
-  io.stderr.write(`device ${oneLine(reason)}\n`);
-  const model = await loadWithProgress(folder, device, quantizedType(options.quantize), io, library);
+  const { model, device, reason, folder, dispose } = await loadModel(options, io, library);
 
   const run = await continueText(model, prompt, options, io);
   if (options.json === true) {
@@ -80,9 +72,7 @@ export async function generate(
   }
   if (run.stopReason === "interrupted") throw io.signal.reason;
   io.stderr.write(`${summarise(run)}\n`);
-  // Not after an interruption: the process ends then, and takes everything with it.
-  await model.dispose();
-  await device.dispose();
+  await dispose();
 }
 
 type Run = Pick<
@@ -146,17 +136,9 @@ async function continueText(model: Model, prompt: string, options: GenerateOptio
   return { text, ids, tokens: ids.length, stopReason, firstTokenMs, durationMs, tokensPerSecond };
 }
 
-function isInterruption(signal: AbortSignal): boolean {
-  return signal.aborted && signal.reason instanceof StopError && signal.reason.exitCode === 130;
-}
-
 function summarise({ tokens, durationMs, firstTokenMs, tokensPerSecond }: Run): string {
   const count = `${tokens} ${tokens === 1 ? "token" : "tokens"} in ${formatDuration(durationMs)}`;
   const first = firstTokenMs === undefined ? "" : `, the first after ${formatDuration(firstTokenMs)}`;
   const rate = tokensPerSecond === undefined ? "" : `, then ${tokensPerSecond.toFixed(1)} tok/s`;
   return `${count}${first}${rate}`;
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, " ");
 }

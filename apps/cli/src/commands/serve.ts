@@ -1,20 +1,15 @@
 /** `blackmamba serve`: a model over HTTP, until it is told to stop. */
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import type { DeviceChoice } from "@blackmamba/model";
 import type { RequestRecord } from "@blackmamba/server";
-import { MissingTokenizerError, ServerFileError, StopError, UsageError } from "../errors.ts";
+import { ServerFileError, StopError, UsageError } from "../errors.ts";
 import { abortable, type Io } from "../io.ts";
-import type { Device, Library, Model } from "../library.ts";
-import { type Quantize, quantizedType } from "../options.ts";
+import type { Library, Model } from "../library.ts";
 import { formatDuration } from "../output/units.ts";
-import { loadWithProgress } from "./load-with-progress.ts";
+import { type LoadedModel, loadModel, type ModelOptions } from "./load-model.ts";
 
-export interface ServeCommandOptions {
-  readonly model?: string | undefined;
+export interface ServeCommandOptions extends ModelOptions {
   readonly name?: string | undefined;
-  readonly device: DeviceChoice;
-  readonly quantize: Quantize;
   readonly host: string;
   readonly port: number;
   readonly apiKeyFile?: string | undefined;
@@ -36,22 +31,18 @@ export interface ServeCommandOptions {
 }
 
 export async function serve(options: ServeCommandOptions, io: Io, library: Library): Promise<void> {
-  const folder = options.model ?? (await library.defaultModelFolder());
   const keys = await readKeys(options, io);
-  if (await library.lacksTokenizer(folder)) throw new MissingTokenizerError(folder);
+  const folder = options.model ?? (await library.defaultModelFolder());
   const chatTemplate =
     options.chatTemplate === undefined
       ? await abortable(library.readChatTemplate(folder, io.signal), io.signal)
       : await readText("--chat-template", options.chatTemplate);
   const say = (line: string) => io.stderr.write(`${line}\n`);
 
-  let loaded: { readonly model: Model; readonly device: Device } | undefined;
+  let loaded: LoadedModel | undefined;
   const load = async (): Promise<Model> => {
-    const { device, reason } = await abortable(library.selectDevice(options.device), io.signal);
-    say(`device ${reason.replaceAll(/\s*\n\s*/g, " ")}`);
-    const model = await loadWithProgress(folder, device, quantizedType(options.quantize), io, library);
-    loaded = { model, device };
-    return model;
+    loaded = await loadModel(options, io, library);
+    return loaded.model;
   };
   const server = await library.serve(load, {
     ...{ host: options.host, port: options.port, keys, chatTemplate, corsOrigins: options.cors },
@@ -76,8 +67,7 @@ export async function serve(options: ServeCommandOptions, io: Io, library: Libra
   if (!io.signal.aborted) await once(io.signal, "abort");
   say("shutting down: finishing what is under way");
   await server.close({ deadlineMs: options.shutdownTimeout });
-  await loaded?.model.dispose();
-  await loaded?.device.dispose();
+  await loaded?.dispose();
   // It was told to stop, and has: that is how a server ends well.
   throw new StopError("shut down", 0);
 }

@@ -15,7 +15,7 @@ const RATE_AFTER_MS = 1000;
 
 /**
  * @param activity what is under way, in one word, or nothing where that has been said
- * @param formatTotal how the total is written; default in bytes, and then with their rate and the time left
+ * @param formatTotal how the total is written; default in bytes, and then with their rate
  */
 export function createProgressBar(
   stderr: Io["stderr"],
@@ -36,7 +36,7 @@ export function createProgressBar(
     update(done, total) {
       if (!start) bar.start(total, 0, { rate: "" });
       start ??= { ms: performance.now(), done };
-      bar.update(done, { rate: formatTotal ? "" : rateSince(start, done, total) });
+      bar.update(done, { rate: rateSince(start, done, total, formatTotal === undefined) });
     },
     stop() {
       if (start) bar.stop();
@@ -44,10 +44,16 @@ export function createProgressBar(
   };
 }
 
-/** `, 35.2 MB/s, 1 min 12 s left`. */
-function rateSince(start: { readonly ms: number; readonly done: number }, done: number, total: number): string {
+/** `, 35.2 MB/s, 1 min 12 s left`, or the time alone. */
+function rateSince(
+  start: { readonly ms: number; readonly done: number },
+  done: number,
+  total: number,
+  isInBytes: boolean,
+): string {
   const ms = performance.now() - start.ms;
-  const bytesPerMs = (done - start.done) / ms;
-  if (ms < RATE_AFTER_MS || !(bytesPerMs > 0)) return "";
-  return `, ${formatBytes(bytesPerMs * 1000)}/s, ${formatTimeLeft((total - done) / bytesPerMs)} left`;
+  const perMs = (done - start.done) / ms;
+  if (ms < RATE_AFTER_MS || !(perMs > 0)) return "";
+  const rate = isInBytes ? `, ${formatBytes(perMs * 1000)}/s` : "";
+  return `${rate}, ${formatTimeLeft((total - done) / perMs)} left`;
 }

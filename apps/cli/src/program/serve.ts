@@ -6,6 +6,7 @@ import {
   parseBodyLimit,
   parseCount,
   parseDevice,
+  parseFile,
   parseModelFolder,
   parseOrigin,
   parsePort,
@@ -36,7 +37,7 @@ export function addServe(program: Command, io: Io, library: Library): void {
     .option(
       "--api-key-file <file>",
       "keys, one a line, one of which requests have to bring",
-      parseText("--api-key-file", "a file"),
+      parseFile("--api-key-file"),
     )
     .option("--batch-size <count>", "texts that are decoded together", parseCount("--batch-size"), 32)
     .option(
@@ -52,7 +53,7 @@ export function addServe(program: Command, io: Io, library: Library): void {
       new Option("--body-limit <size>", "most bytes of a request").argParser(parseBodyLimit).default(2 ** 20, "1MiB"),
     )
     .option("--prefix-cache <size>", "keep prompts for others that begin alike: 256MiB …, or 0", parsePrefixCache, 0)
-    .option("--chat-template <file>", "Jinja, instead of what the model brings", parseText("--chat-template", "a file"))
+    .option("--chat-template <file>", "Jinja, instead of what the model brings", parseFile("--chat-template"))
     .option("--cors <origin>", "let this origin's pages ask, * for all; may be given several times", parseOrigin)
     .addOption(seconds("--shutdown-timeout", "longest to finish requests at the end", 30))
     .option("--quiet", "no line for each request")

@@ -26,6 +26,7 @@ type Step =
   | "listDevices"
   | "bench"
   | "readChatTemplate"
+  | "score"
   | "serve";
 
 export interface FakeLibraryOptions {
@@ -34,7 +35,11 @@ export interface FakeLibraryOptions {
   /** Thrown by what it is named after. */
   readonly errors?: Partial<Record<Step, unknown>>;
   /** Waits forever instead. */
-  readonly hangs?: "selectDevice" | "load" | "generate" | "bench";
+  readonly hangs?: "selectDevice" | "load" | "generate" | "bench" | "score";
+  /** Default that of one model. */
+  readonly fingerprint?: string;
+  /** Scores after which the device is gone. */
+  readonly failsAfter?: number;
   readonly lacksTokenizer?: boolean;
   /** What the model's folder has. */
   readonly chatTemplate?: string;
@@ -46,7 +51,15 @@ export interface FakeLibraryOptions {
 }
 
 export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
-  const { errors = {}, hangs, pieces, deviceKind = "cpu", devices = DEVICES } = options;
+  const {
+    errors = {},
+    hangs,
+    fingerprint = "0123456789abcdef",
+    failsAfter = Number.POSITIVE_INFINITY,
+    pieces,
+    deviceKind = "cpu",
+    devices = DEVICES,
+  } = options;
   const { deviceReason = "cpu: there is no WebGPU adapter" } = options;
   const calls: FakeLibrary["calls"] = [];
   const disposed: string[] = [];
@@ -64,14 +77,27 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
   }
 
   const model: Model = {
-    tokenizer: { encodePrompt: (text) => text.split(" ").map((_, id) => id) },
+    tokenizer: {
+      encode: (text) => text.split(" ").map((_, id) => id),
+      encodePrompt: (text) => text.split(" ").map((_, id) => id),
+      ...{ addBosToken: false, bosTokenId: 7, endTokenId: 7 },
+    },
     parameters: { total: 100, active: 60 },
+    fingerprint,
     async *generate(prompt: string, sampling: GenerateOptions) {
       await step("generate", prompt, sampling);
       for (let id = 0; id < (sampling.maxTokens ?? 0) && (pieces === undefined || id < pieces.length); id += 1) {
         if (id === 1 && errors.advance !== undefined) throw errors.advance;
         yield { id, text: (pieces ?? STORY)[id % (pieces ?? STORY).length]! };
       }
+    },
+    async score(ids, scoring) {
+      await step("score", Array.from(ids), scoring.from);
+      if (calls.filter(({ name }) => name === "score").length > failsAfter) {
+        throw Object.assign(new Error("the device is gone"), { code: "ERR_DEVICE_LOST" });
+      }
+      scoring.signal?.throwIfAborted();
+      return { logprobs: new Float64Array(ids.length).fill(-1), greedy: new Uint8Array(ids.length).fill(1) };
     },
     dispose: async () => void disposed.push("model"),
   };

@@ -6,6 +6,7 @@ import type { RenewableModel } from "../device/renewable-model.ts";
 import { NoTokenizerError, OptionError, PromptError } from "../errors.ts";
 import { checkIds } from "../forward/check-ids.ts";
 import { ModelState } from "../model-state.ts";
+import { PrefixCache } from "../prefix-cache.ts";
 import type { BatchTextInputs } from "./batch-text.ts";
 import type { GenerateOptions } from "./generate.ts";
 import { limitsOf } from "./limits.ts";
@@ -29,7 +30,10 @@ export type TextSettings = ReturnType<typeof checkOptions>;
  */
 export function checkOptions({ renewable, tokenizer, vocab }: PreparedModel, options: GenerateOptions) {
   const limits = limitsOf(options, tokenizer, vocab);
-  options.cache?.assertOf(renewable);
+  if (options.cache !== undefined) {
+    if (!(options.cache instanceof PrefixCache)) throw new OptionError("cache", "a prefix cache", typeof options.cache);
+    options.cache.assertOf(renewable);
+  }
   return {
     limits,
     samplingOf: samplingOf(options, limits, vocab),

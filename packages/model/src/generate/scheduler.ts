@@ -76,9 +76,7 @@ export class Scheduler {
     if (text.hasEnded) return text;
     this.#unfinished.add(text);
     this.#waiting.push(text);
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
     return text;
   }
 
@@ -94,9 +92,9 @@ export class Scheduler {
     await this.#freeGroups();
   }
 
-  /** Goes on until no text is left. */
+  /** Goes on until no text is left. Never rejects: what goes wrong is told to the texts' readers. */
   async #run(): Promise<void> {
-    while (this.#unfinished.size > 0 || this.#runs.length > 0) {
+    while (this.#unfinished.size + this.#runs.length + this.#texts.length > 0) {
       try {
         this.#model ??= await this.#inputs.renewable.ready(undefined);
         await this.#keepBusy(this.#model);
@@ -104,13 +102,13 @@ export class Scheduler {
         if (run) await this.#deliver(run);
         await this.#freeEnded();
       } catch (error) {
-        await this.#recover(error);
+        await this.#recover(error).catch((failure: unknown) => this.#giveUp(failure));
       }
       // A device that computes on this thread would otherwise keep everything else from happening.
       await nextTurn();
     }
-    await this.#freeEnded();
-    await this.#emptySlots();
+    // With nothing waited for in between: a text that is added from now on begins another run.
+    this.#running = undefined;
   }
 
   /** Begins all that has not ended once more, on another device; tells all of an error where there is none. */
@@ -126,14 +124,19 @@ export class Scheduler {
       // Those that were begun go first, in the order in which they came.
       this.#waiting = [...this.#unfinished];
     } catch (cause) {
-      for (const text of this.#unfinished) text.fail(cause);
-      this.#waiting = [];
+      this.#giveUp(cause);
       await this.#freeGroups();
       this.#model = undefined;
-      this.#recovery = this.#inputs.renewable.recovery();
     }
     for (const text of this.#unfinished) await text.forget();
     await this.#freeEnded();
+  }
+
+  /** Ends all texts with an error. */
+  #giveUp(error: unknown): void {
+    for (const text of this.#unfinished) text.fail(error);
+    [this.#waiting, this.#texts, this.#runs] = [[], [], []];
+    this.#recovery = this.#inputs.renewable.recovery();
   }
 
   async #keepBusy(model: DeviceModel): Promise<void> {
@@ -272,10 +275,6 @@ export class Scheduler {
       await text.free();
     }
     this.#waiting = this.#waiting.filter(({ hasEnded }) => !hasEnded);
-  }
-
-  async #emptySlots(): Promise<void> {
-    if (this.#model) await this.#freeSlots(this.#model);
   }
 
   async #freeGroups(): Promise<void> {
