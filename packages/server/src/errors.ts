@@ -18,8 +18,11 @@ export interface ErrorBody {
 /** Kinds of errors, as OpenAI names them. */
 export type ErrorType = "invalid_request_error" | "rate_limit_error" | "server_error";
 
-interface ApiErrorOptions {
+/** What is told of an {@link ApiError} besides its code and its message. */
+export interface ApiErrorOptions {
+  /** The HTTP status. */
   readonly status: number;
+  /** Default `"invalid_request_error"`. */
   readonly type?: ErrorType;
   readonly param?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;

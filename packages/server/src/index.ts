@@ -12,7 +12,7 @@ export {
   createChatTemplate,
 } from "./chat-template.ts";
 export { createServer, type Server, type ServerOptions } from "./create-server.ts";
-export { ApiError, ChatTemplateError, type ErrorBody, type ErrorType } from "./errors.ts";
+export { ApiError, type ApiErrorOptions, ChatTemplateError, type ErrorBody, type ErrorType } from "./errors.ts";
 export type { ExchangeCounts } from "./exchange.ts";
 export { parseKeys } from "./keys.ts";
 export { DEFAULT_LIMITS, type RequestLimits } from "./limits.ts";

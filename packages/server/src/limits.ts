@@ -14,6 +14,7 @@ export interface RequestLimits {
   readonly stops: number;
 }
 
+/** What one request may ask for where nothing else is said. */
 export const DEFAULT_LIMITS: RequestLimits = {
   bodyByteLength: 2 ** 20,
   promptTokens: 16_384,

@@ -34,6 +34,8 @@ export type ServedTokenizer = Pick<
 export interface ServedModel {
   readonly tokenizer: ServedTokenizer | undefined;
   readonly config: { readonly vocab: number };
+  /** Called once. */
   createBatcher(options: BatcherOptions): ServedBatcher;
+  /** Called once, if a cache is asked for. */
   createPrefixCache(options: PrefixCacheOptions): PrefixCache;
 }
