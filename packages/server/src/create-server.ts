@@ -81,7 +81,10 @@ export function createServer(model: ServedModel | Promise<ServedModel>, options:
       onRequest?.(record);
     }),
   );
-  if (corsOrigins.length > 0) app.use(cors({ origin: [...corsOrigins], allowMethods: ["GET", "POST"] }));
+  if (corsOrigins.length > 0) {
+    const origin = corsOrigins.includes("*") ? "*" : [...corsOrigins];
+    app.use(cors({ origin, allowMethods: ["GET", "POST"], exposeHeaders: RETRY_HEADERS }));
+  }
   app.use("/v1/*", checkKeys(keys));
   addStatusRoutes(app, serving, metrics);
   addModelRoutes(app, modelName);
@@ -113,6 +116,9 @@ export function createServer(model: ServedModel | Promise<ServedModel>, options:
     close: ({ deadlineMs = 30_000 } = {}) => serving.close(deadlineMs),
   };
 }
+
+/** What clients in a page have to see, to come again when they should. */
+const RETRY_HEADERS = ["Retry-After", "X-Should-Retry"];
 
 /** Options that count something. */
 function checkCounts(counts: Readonly<Record<string, number | undefined>>, least: number): void {

@@ -84,10 +84,13 @@ describe("pages on other sites", () => {
     expect(allowed.headers.get("access-control-allow-origin")).toBe("https://a.example");
     expect(allowed.headers.get("access-control-allow-headers")).toContain("authorization");
     expect((await get(PATH, preflight("https://b.example"))).headers.get("access-control-allow-origin")).toBeNull();
+    const open = await ask({ corsOrigins: ["*"] }).get(PATH, preflight("https://b.example"));
+    expect(open.headers.get("access-control-allow-origin")).toBe("*");
     // Errors too: else a page could not read what is wrong.
     const refused = await post(PATH, {}, { headers: { Origin: "https://a.example" } });
     expect(refused.status).toBe(401);
     expect(refused.headers.get("access-control-allow-origin")).toBe("https://a.example");
+    expect(refused.headers.get("access-control-expose-headers")).toBe("Retry-After,X-Should-Retry");
   });
 });
 
