@@ -72,7 +72,7 @@ export default {
         path: "^packages/[^/]+/src/",
         pathNot: [
           "^packages/$1/",
-          "^packages/[^/]+/src/(index|node|fake-hub|fuzz/(index|bounds)|worker/(index|entry))\\.ts$",
+          "^packages/[^/]+/src/(index|node|fake-hub|chat-template|fuzz/(index|bounds)|worker/(index|entry))\\.ts$",
         ],
       },
     },

@@ -175,6 +175,8 @@ function isCheap([command = "", ...rest]) {
   const model = rest.indexOf("--model");
   if (model >= 0 && rest[model + 1] !== "./my-model") return false;
   if (["webgpu", "-"].some((word) => rest.includes(word))) return false;
+  // Of an evaluation's texts only those that are here.
+  if (command === "eval") return rest.some((word) => word.startsWith("fixtures/"));
   return ["generate", "info", "devices", "--help"].includes(command) || rest.includes("--help");
 }
 

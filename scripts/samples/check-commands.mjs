@@ -67,7 +67,7 @@ export async function commandProblem(words, known) {
   const [command = "", ...rest] = words;
   const ours = blackmambaArguments(words);
   if (ours) return parseProblem(ours);
-  if (command === "cd" || command === "echo") return undefined;
+  if (["cd", "echo", "printf"].includes(command)) return undefined;
   if (command === "npm") return npmProblem(rest, known);
   if (command === "node") return nodeProblem(rest, known);
   if (command === "npx" && rest[0] === "changeset") return undefined;

@@ -128,6 +128,39 @@ test("convert makes a model that generate takes", async () => {
   expectFailure(await blackmamba(["convert", "whole", "q4"]), 1, /found; name another, or overwrite with --force$/);
 });
 
+describe("a chat by a script", () => {
+  test("has answers on stdout, and each turn goes on from the one before", async () => {
+    const script = ["The dog was", "/save story.chat", "", "/history", ""].join("\n");
+    const args = ["chat", "--device", "cpu", "--temperature", "0", "--max-tokens", "7"];
+    const { exitCode, out, err } = await blackmamba(args, { input: script });
+    const lines = out.split("\n");
+    expect(lines[0]).toBe(GREEDY_START.slice("The dog was".length));
+    expect(lines[2]).toBe(`The dog was${lines[0]}${lines[1]}`);
+    expect(err).toMatch(/^story\.chat: [\d.]+ kB written$/m);
+    expect(exitCode).toBe(0);
+
+    const loaded = await blackmamba([...args, "--load", "story.chat"], { input: "\n" });
+    expect(loaded.out).toBe(`${lines[1]}\n`);
+    expect(loaded.exitCode).toBe(0);
+  });
+
+  test("ends with 1 at a command that there is not", async () => {
+    const { exitCode, err } = await blackmamba(["chat", "--device", "cpu"], { input: "/qiut\n" });
+    expect(err).toMatch(/\nblackmamba: \/qiut: expected a command, found none of this name; did you mean \/quit\?\n$/);
+    expect(exitCode).toBe(1);
+  });
+
+  test("is ended by Ctrl-C in an answer, which ends with a line end", async () => {
+    const { child, ended } = start(["chat", "--device", "cpu", "--max-tokens", "100000", "--temperature", "0"]);
+    child.stdin.write("The dog was\n");
+    await written(child.stdout, /hungry/);
+    child.kill("SIGINT");
+    const { exitCode, out } = await ended;
+    expect(exitCode).toBe(130);
+    expect(out).toMatch(/^ very hungry.*\n$/s);
+  });
+});
+
 describe("bench", () => {
   // Small, and one run: that it measures all there is, not how fast.
   const small = ["--tokens", "3", "--prompt-tokens", "5", "--runs", "1", "--json"];

@@ -38,6 +38,16 @@ export class OutputError extends Error {
   }
 }
 
+/** A command or a file of a chat is not what it should be. */
+export class ChatError extends Error {
+  readonly code = "ERR_CHAT";
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "ChatError";
+  }
+}
+
 /** A model is asked for that the cache does not have. */
 export class NotCachedError extends Error {
   readonly code = "ERR_NOT_CACHED";

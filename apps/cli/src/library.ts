@@ -18,6 +18,7 @@ import type {
   WriteProgress,
 } from "@blackmamba/model";
 import type { RequestRecord, ServerOptions } from "@blackmamba/server";
+import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { PresetName } from "./bench/presets.ts";
 import type { BenchReport } from "./bench/report.ts";
 import type { BenchRequest } from "./bench/run-bench.ts";
@@ -39,11 +40,39 @@ export interface LoadOptions {
   readonly onProgress: (progress: LoadProgress) => void;
 }
 
+/** A state that remembers a text, and stands still unless it is told to go on. */
+export interface State {
+  /** Tokens that it has consumed. */
+  readonly position: number;
+  readonly byteLength: number;
+  advance(ids: ArrayLike<number>): Promise<unknown>;
+  /** Of a state that has consumed something. */
+  logits(): Promise<unknown>;
+  /** The copy is made in its turn: it fails where this one is disposed before. */
+  clone(): State;
+  save(): Promise<Uint8Array>;
+  dispose(): Promise<void>;
+}
+
+/** The library's options, with the state that the text goes on from. */
+export type TextOptions = Omit<GenerateOptions, "state"> & { readonly state?: State | undefined };
+
 export interface Model extends EvalModel {
-  readonly tokenizer: (EvalTokenizer & { encodePrompt(text: string): number[] }) | undefined;
+  readonly tokenizer:
+    | (Omit<EvalTokenizer, "encode"> & Pick<Tokenizer, "encode" | "encodePrompt" | "decode">)
+    | undefined;
   readonly parameters: ParameterCount;
   readonly fingerprint: string;
-  generate(prompt: string, options: GenerateOptions): AsyncIterable<{ readonly id: number; readonly text: string }>;
+  generate(
+    prompt: string | ArrayLike<number>,
+    options?: TextOptions,
+  ): AsyncGenerator<
+    { readonly id: number; readonly text: string },
+    { readonly finishReason: "stop" | "length" },
+    undefined
+  >;
+  createState(): State;
+  loadState(bytes: Uint8Array): Promise<State>;
   dispose(): Promise<void>;
 }
 
@@ -109,7 +138,7 @@ export interface Library {
   /** The models from a hub that are kept here. */
   openCache(): Promise<Pick<FileCache, "list" | "verify" | "remove">>;
   /** The chat template in the model's folder, if there is one. */
-  readChatTemplate(folder: string, signal: AbortSignal): Promise<string | undefined>;
+  findChatTemplate(folder: string, signal: AbortSignal): Promise<string | undefined>;
   /** Listens; then loads, and serves what that gives. */
   serve(load: () => Promise<Model>, options: ServeOptions): Promise<RunningServer>;
   listDevices(): Promise<readonly DeviceListing[]>;

@@ -175,8 +175,8 @@ export function parseOrigin(text: string, before: readonly string[] = []): reado
   throw wrong("--cors", "an origin, such as https://example.com, or *", text);
 }
 
-/** Parses an option that is some text: a name, or the path of a file. */
-export function parseText(option: string, expected: string): (text: string) => string {
+/** Parses an option that names something: a model, a host, a file. */
+export function parseWord(option: string, expected: string): (text: string) => string {
   return (text) => {
     // "--host --port": the value was forgotten, and the next option taken for it.
     if (text !== "" && !text.startsWith("--")) return text;
@@ -185,16 +185,28 @@ export function parseText(option: string, expected: string): (text: string) => s
 }
 
 export function parseFile(option: string): (text: string) => string {
-  return parseText(option, "a file");
+  return parseWord(option, "a file");
 }
 
-export const parseReportFile = parseText("--compare", "a file that blackmamba bench --json wrote");
+export const parseReportFile = parseWord("--compare", "a file that blackmamba bench --json wrote");
+
+/** Parses an option whose value is text, or `@` and a file. */
+export function parseText(option: string): (text: string) => string {
+  return (text) => {
+    if (text !== "" && text !== "@") return text;
+    throw wrong(option, "some text, or @ and a file", text);
+  };
+}
+
+export function parseSavedChat(text: string): string {
+  return path("--load", text, "a file that /save has written");
+}
 
 export function parseTarget(text: string): string {
   return path("folder", text, "the folder to write to");
 }
 
-export const parseModelFolder = parseText("--model", "a folder, an address or a name on a hub");
+export const parseModelFolder = parseWord("--model", "a folder, an address or a name on a hub");
 
 function path(argument: string, text: string, expected: string): string {
   if (text !== "") return text;

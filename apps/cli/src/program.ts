@@ -4,6 +4,7 @@ import type { Io } from "./io.ts";
 import type { Library } from "./library.ts";
 import { addBench } from "./program/bench.ts";
 import { addCache } from "./program/cache.ts";
+import { addChat } from "./program/chat.ts";
 import { addConvert } from "./program/convert.ts";
 import { addDevices } from "./program/devices.ts";
 import { addEval } from "./program/eval.ts";
@@ -29,6 +30,7 @@ export function createProgram(io: Io, library: Library): Command {
       `
 Examples:
   $ blackmamba generate "The dog was"
+  $ blackmamba chat
   $ blackmamba serve --port 8080
   $ blackmamba info
   $ blackmamba convert ./my-model ./my-model-q8 --quantize q8_0
@@ -39,6 +41,7 @@ BLACKMAMBA_DEBUG=1 adds where an error arose.`,
     );
 
   addGenerate(program, io, library);
+  addChat(program, io, library);
   addServe(program, io, library);
   addInfo(program, io, library);
   addConvert(program, io, library);

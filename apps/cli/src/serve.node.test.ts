@@ -44,7 +44,7 @@ test("says where it listens when the model is there, and ends well when it is to
     ...{ modelName: "storyteller", batchSize: 32, queueSize: 128, timeoutMs: 600_000, prefixCacheByteLength: 0 },
     limits: { maxTokens: 4096, promptTokens: 16_384, bodyByteLength: 2 ** 20 },
   });
-  expect(library.calls.map(({ name }) => name)).toEqual(["readChatTemplate", "serve", "selectDevice", "load", "close"]);
+  expect(library.calls.map(({ name }) => name)).toEqual(["findChatTemplate", "serve", "selectDevice", "load", "close"]);
   expect(library.calls.at(-1)?.arguments).toEqual([30_000]);
   expect(library.disposed).toEqual(["model", "device"]);
 });

@@ -47,6 +47,7 @@ export { type OpenShardsOptions, openShards } from "./shards/open-shards.ts";
 export { parseShardIndex, type ShardIndex, shardFiles } from "./shards/shard-index.ts";
 export { type WriteShardsOptions, type WrittenShards, writeShards } from "./shards/write-shards.ts";
 export { type TensorInfo, tensorFromBytes, tensorFromChunks } from "./tensor-from.ts";
+export { crc32 } from "./torch/crc32.ts";
 export {
   PickledGlobal,
   type PickleGlobals,
@@ -54,6 +55,5 @@ export {
   type ReadPickleOptions,
   readPickle,
 } from "./torch/pickle.ts";
-export { crc32 } from "./torch/crc32.ts";
 export { openTorchCheckpoint } from "./torch/torch-checkpoint.ts";
 export { type WriteTorchOptions, writeTorch } from "./torch/write-torch.ts";

@@ -6,10 +6,15 @@ import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { ModelConfig } from "./config/config.ts";
 import type { DeviceModel } from "./device/device-model.ts";
 import type { RenewableModel } from "./device/renewable-model.ts";
+import { OptionError } from "./errors.ts";
 import { checkIds } from "./forward/check-ids.ts";
 import type { Visitor } from "./forward/engine.ts";
 import type { Sequence } from "./forward/sequence.ts";
 import { Batcher, type BatcherOptions, type PreparedText } from "./generate/batcher.ts";
+import { type Drafter, type DraftOptions, draftTokens } from "./generate/draft/draft.ts";
+import { ModelDrafter } from "./generate/draft/model-drafter.ts";
+import { createPromptLookup } from "./generate/draft/prompt-lookup.ts";
+import { DraftedIds } from "./generate/drafted-ids.ts";
 import { echoTokens } from "./generate/echo.ts";
 import { type GenerateOptions, generateTokens } from "./generate/generate.ts";
 import {
@@ -30,6 +35,9 @@ import { type ForwardProfile, type ProfileOptions, profileForward } from "./prof
 import { type ScoreOptions, type Scores, scoreIds } from "./score.ts";
 import type { ModelSource } from "./source/open-model.ts";
 import { type Trace, type TraceOptions, traceForward } from "./trace.ts";
+
+/** A draft of a model costs its time whether it is right or not. */
+const DEFAULT_MODEL_DRAFT_TOKENS = 4;
 
 /** Options of {@link BlackMamba.logits} and {@link BlackMamba.advanceAll}. */
 export interface ForwardOptions {
@@ -195,10 +203,11 @@ export class BlackMamba {
     const { inputs, echo } = await this.#prepare(prompt, options);
     const { limits, logitWork, signal } = inputs;
     const progress = new TextProgress(this.tokenizer, limits, logitWork);
-    const source = await SequenceIds.create(this.#renewable, inputs);
+    const source = await this.#idSource(inputs, options);
     try {
       yield* echo;
-      return yield* generateTokens(source, progress, limits.maxTokens, signal);
+      const result = yield* generateTokens(source, progress, limits.maxTokens, signal);
+      return source instanceof DraftedIds ? { ...result, draft: source.statistics } : result;
     } finally {
       await source.end(progress.told);
     }
@@ -222,7 +231,10 @@ export class BlackMamba {
   createBatcher({ batchSize = DEFAULT_BATCH_SIZE }: BatcherOptions = {}): Batcher {
     this.#renewable.assertUsable();
     checkCount("batchSize", batchSize);
-    return new Batcher({ ...this.#prepared, batchSize }, (prompt, options) => this.#prepare(prompt, options));
+    return new Batcher({ ...this.#prepared, batchSize }, (prompt, options) => {
+      if (options.draft !== undefined) throw new OptionError("draft", "none in a batch, which is as fast", "one");
+      return this.#prepare(prompt, options);
+    });
   }
 
   /** Remembers the beginnings of prompts: a prompt that goes on from an earlier one then takes the time of the rest only. */
@@ -292,6 +304,36 @@ export class BlackMamba {
       inputs.start.state?.release();
       throw error;
     }
+  }
+
+  /** Where the ids of one text come from. */
+  async #idSource(inputs: PreparedText["inputs"], { draft }: GenerateOptions): Promise<SequenceIds | DraftedIds> {
+    try {
+      if (draft === undefined) return await SequenceIds.create(this.#renewable, inputs);
+      const drafter = this.#createDrafter(draft, inputs);
+      return await DraftedIds.create(this.#renewable, { ...inputs, drafter, maxTokens: inputs.limits.maxTokens });
+    } catch (error) {
+      inputs.start.state?.release();
+      throw error;
+    }
+  }
+
+  #createDrafter(draft: DraftOptions, { logitWork, sampling, prompt, signal }: PreparedText["inputs"]): Drafter {
+    if (logitWork.isNeeded) {
+      throw new OptionError("draft", "none together with logprobs or logitProcessors, which look at each token", "one");
+    }
+    if ("lookup" in draft) return createPromptLookup(draft);
+    if (!(draft.model instanceof BlackMamba)) throw new OptionError("draft.model", "a model", typeof draft.model);
+    const { model } = draft;
+    if (model.config.vocab !== this.config.vocab) {
+      throw new OptionError(
+        "draft.model",
+        `a model of the same vocabulary, ${this.config.vocab} ids`,
+        model.config.vocab,
+      );
+    }
+    const tokens = draftTokens(draft, DEFAULT_MODEL_DRAFT_TOKENS);
+    return new ModelDrafter({ renewable: model.#renewable, sampling, promptLength: prompt.length, tokens, signal });
   }
 
   /** Scores ids that continue what a sequence has read. */

@@ -41,6 +41,7 @@ export {
   StateFileError,
 } from "./errors.ts";
 export type { Batcher, BatcherOptions } from "./generate/batcher.ts";
+export type { DraftOptions, DraftStatistics, LookupDraftOptions, ModelDraftOptions } from "./generate/draft/draft.ts";
 export type { GenerateOptions } from "./generate/generate.ts";
 export type { BatchToken, GenerateBatchOptions } from "./generate/generate-batch.ts";
 export type { LimitOptions } from "./generate/limits.ts";

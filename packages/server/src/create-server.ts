@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import type { Registry } from "prom-client";
 import { toApiError } from "./answer.ts";
-import { createChatTemplate } from "./chat-template.ts";
+import { createServedTemplate } from "./chat-template.ts";
 import { MethodError, UnknownRouteError } from "./errors.ts";
 import type { RequestLimits } from "./limits.ts";
 import { Metrics } from "./metrics.ts";
@@ -90,7 +90,7 @@ export function createServer(model: ServedModel | Promise<ServedModel>, options:
   addModelRoutes(app, modelName);
   addTextRoutes(app, serving, {
     modelName,
-    template: createChatTemplate(chatTemplate),
+    template: createServedTemplate(chatTemplate),
     timeoutMs,
     stallMs,
     heartbeatMs,

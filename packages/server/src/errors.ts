@@ -184,13 +184,6 @@ export class InternalError extends ApiError {
   }
 }
 
-/** A chat template that cannot be read, or that refuses the messages it is given. */
-export class ChatTemplateError extends CodedError {
-  constructor(message: string, options?: ErrorOptions) {
-    super("ERR_CHAT_TEMPLATE", message, options);
-  }
-}
-
 /** No port to listen on. */
 export class ListenError extends CodedError {
   constructor(message: string, options?: ErrorOptions) {

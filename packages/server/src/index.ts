@@ -4,19 +4,12 @@
  *
  * @packageDocumentation
  */
-export {
-  type ChatMessage,
-  type ChatRole,
-  type ChatTemplate,
-  chatTemplateOf,
-  createChatTemplate,
-} from "./chat-template.ts";
 export { createServer, type Server, type ServerOptions } from "./create-server.ts";
-export { ApiError, type ApiErrorOptions, ChatTemplateError, type ErrorBody, type ErrorType } from "./errors.ts";
+export { ApiError, type ApiErrorOptions, type ErrorBody, type ErrorType } from "./errors.ts";
 export type { ExchangeCounts } from "./exchange.ts";
+export { type ChatTemplateOptions, findChatTemplate } from "./find-chat-template.ts";
 export { parseKeys } from "./keys.ts";
 export { DEFAULT_LIMITS, type RequestLimits } from "./limits.ts";
-export { type ChatTemplateOptions, readChatTemplate } from "./read-chat-template.ts";
 export type { RequestRecord } from "./request-record.ts";
 export type { Generate, ServedBatcher, ServedModel, ServedTokenizer } from "./served-model.ts";
 export type { ServerState } from "./serving.ts";

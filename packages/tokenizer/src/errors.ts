@@ -36,6 +36,13 @@ export class GgufTokenizerError extends TokenizerError {
   }
 }
 
+/** A chat template cannot be read, or refuses the messages. */
+export class ChatTemplateError extends TokenizerError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_CHAT_TEMPLATE", `chat template: ${message}`, options);
+  }
+}
+
 /** Something that can be no token id at all: negative, or not a whole number. */
 export class TokenIdError extends TokenizerError {
   constructor(id: unknown) {

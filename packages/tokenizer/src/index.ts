@@ -2,9 +2,11 @@
  * Text to token ids and back. See the package's README.
  *
  * @packageDocumentation
+ * @mergeModuleWith <project>
  */
 export { createByteTokenizer } from "./byte-tokenizer.ts";
 export {
+  ChatTemplateError,
   GgufTokenizerError,
   TokenIdError,
   TokenizerConfigError,

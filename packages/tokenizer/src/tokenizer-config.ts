@@ -16,10 +16,7 @@ export interface TokenizerConfig {
 
 /** The settings of `tokenizer_config.json`; without one, nothing is said. */
 export function readTokenizerConfig(input: unknown): TokenizerConfig {
-  const config =
-    input === undefined || input === null
-      ? {}
-      : jsonObject(input, (message, options) => new TokenizerConfigError(message, options));
+  const config = tokenizerConfigObject(input);
   const { add_bos_token, additional_special_tokens } = config;
   const addBosToken = add_bos_token ?? false;
   if (typeof addBosToken !== "boolean") {
@@ -44,7 +41,13 @@ export function readTokenizerConfig(input: unknown): TokenizerConfig {
   };
 }
 
-function tokenSetting(config: JsonObject, key: string): string | undefined {
+/** The file's contents, of which nothing is checked but that they are an object; without a file an empty one. */
+export function tokenizerConfigObject(input: unknown): JsonObject {
+  if (input === undefined || input === null) return {};
+  return jsonObject(input, (message, options) => new TokenizerConfigError(message, options));
+}
+
+export function tokenSetting(config: JsonObject, key: string): string | undefined {
   const value = config[key];
   return value === undefined || value === null ? undefined : tokenText(value, key);
 }

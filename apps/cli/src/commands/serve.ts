@@ -35,7 +35,7 @@ export async function serve(options: ServeCommandOptions, io: Io, library: Libra
   const folder = options.model ?? (await library.defaultModelFolder());
   const chatTemplate =
     options.chatTemplate === undefined
-      ? await abortable(library.readChatTemplate(folder, io.signal), io.signal)
+      ? await abortable(library.findChatTemplate(folder, io.signal), io.signal)
       : await readText("--chat-template", options.chatTemplate);
   const say = (line: string) => io.stderr.write(`${line}\n`);
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { formatTable } from "./table.ts";
-import { formatBytes, formatCount, formatDuration, formatTimeLeft } from "./units.ts";
+import { formatBytes, formatCount, formatDuration, formatNumberOf, formatTimeLeft } from "./units.ts";
 
 test.each([
   [0, "0 bytes"],
@@ -14,6 +14,10 @@ test.each([
 ])("%d bytes", (byteLength, text) => expect(formatBytes(byteLength)).toBe(text));
 
 test("counts have separators", () => expect(formatCount(26_123_456)).toBe("26,123,456"));
+
+test("one has no s", () => {
+  expect([0, 1, 1234].map((count) => formatNumberOf(count, "token"))).toEqual(["0 tokens", "1 token", "1,234 tokens"]);
+});
 
 test.each([
   [0.4, "0 ms"],

@@ -5,6 +5,11 @@ export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
+/** `1 token`, `1,234 tokens`. */
+export function formatNumberOf(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 const BYTE_UNITS = ["kB", "MB", "GB", "TB"] as const;
 
 /** Decimal units, as disks and downloads are sold: `26_100_000` → `26.1 MB`. */

@@ -2,27 +2,17 @@ import type { Command } from "commander";
 import { type EvalOptions, evaluate } from "../commands/eval.ts";
 import type { Io } from "../io.ts";
 import type { Library } from "../library.ts";
-import {
-  parseCount,
-  parseDevice,
-  parseFile,
-  parseModelFolder,
-  parseQuantize,
-  parseStartId,
-  parseTask,
-} from "../options.ts";
-import { DEVICE_HELP, MODEL_HELP } from "./help.ts";
+import { parseCount, parseFile, parseStartId, parseTask } from "../options.ts";
+import { addModelOptions } from "./text-options.ts";
 
 /** `blackmamba eval`. */
 export function addEval(program: Command, io: Io, library: Library): void {
-  program
+  const command = program
     .command("eval")
     .description("measure how well a model predicts a text: its perplexity, or LAMBADA's last words")
     .argument("<file>", 'text in UTF-8; for the task lambada JSON lines with a "text" each')
-    .option("--task <task>", "perplexity or lambada", parseTask, "perplexity")
-    .option("--model <model>", MODEL_HELP, parseModelFolder)
-    .option("--device <device>", DEVICE_HELP, parseDevice, "auto")
-    .option("--quantize <type>", "make the large matrices q8_0 or q4_0 while loading, or none", parseQuantize, "none")
+    .option("--task <task>", "perplexity or lambada", parseTask, "perplexity");
+  addModelOptions(command)
     .option("--limit <count>", "only the first so many documents or passages", parseCount("--limit"))
     .option("--separator <text>", 'what stands between documents; "" takes the file as one (default: "<|endoftext|>")')
     .option("--context <count>", "read in windows of so many tokens (default: all at once)", parseCount("--context"))

@@ -2,39 +2,16 @@ import type { Command } from "commander";
 import { type GenerateOptions, generate } from "../commands/generate.ts";
 import type { Io } from "../io.ts";
 import type { Library } from "../library.ts";
-import {
-  parseDevice,
-  parseMaxTokens,
-  parseMinP,
-  parseModelFolder,
-  parseQuantize,
-  parseRepetitionPenalty,
-  parseSeed,
-  parseStop,
-  parseTemperature,
-  parseTopK,
-  parseTopP,
-} from "../options.ts";
 import { DEFAULT_PROMPT } from "../prompt.ts";
-import { DEVICE_HELP, MODEL_HELP } from "./help.ts";
+import { addModelOptions, addSamplingOptions } from "./text-options.ts";
 
 /** `blackmamba generate`. */
 export function addGenerate(program: Command, io: Io, library: Library): void {
-  program
+  const command = program
     .command("generate")
     .description("continue a prompt; text goes to stdout as it comes, everything else to stderr")
-    .argument("[prompt]", `text to continue, "-" to read it from standard input (default: "${DEFAULT_PROMPT}")`)
-    .option("--model <model>", MODEL_HELP, parseModelFolder)
-    .option("--device <device>", DEVICE_HELP, parseDevice, "auto")
-    .option("--quantize <type>", "make the large matrices q8_0 or q4_0 while loading, or none", parseQuantize, "none")
-    .option("--max-tokens <count>", "most tokens to write", parseMaxTokens, 200)
-    .option("--temperature <number>", "0 always takes the likeliest token; higher is more varied", parseTemperature)
-    .option("--top-k <count>", "choose among the so many likeliest tokens only", parseTopK)
-    .option("--top-p <number>", "choose among the likeliest tokens that together have this probability", parseTopP)
-    .option("--min-p <number>", "choose among tokens at least so many times as likely as the likeliest", parseMinP)
-    .option("--repetition-penalty <number>", "above 1 the text repeats itself less", parseRepetitionPenalty)
-    .option("--stop <text>", "end the text before this comes; may be given several times", parseStop)
-    .option("--seed <number>", "the same seed gives the same text on the same device", parseSeed)
+    .argument("[prompt]", `text to continue, "-" to read it from standard input (default: "${DEFAULT_PROMPT}")`);
+  addSamplingOptions(addModelOptions(command))
     .option("--json", "print one JSON object at the end instead of text")
     .addHelpText(
       "after",

@@ -13,7 +13,7 @@ import {
   parsePrefixCache,
   parseQuantize,
   parseSeconds,
-  parseText,
+  parseWord,
 } from "../options.ts";
 import { DEVICE_HELP, MODEL_HELP } from "./help.ts";
 
@@ -28,11 +28,11 @@ export function addServe(program: Command, io: Io, library: Library): void {
     .option(
       "--name <name>",
       "what clients call the model (default: as --model calls it)",
-      parseText("--name", "a name"),
+      parseWord("--name", "a name"),
     )
     .option("--device <device>", DEVICE_HELP, parseDevice, "auto")
     .option("--quantize <type>", "make the large matrices q8_0 or q4_0 while loading, or none", parseQuantize, "none")
-    .option("--host <host>", "address to listen at; 0.0.0.0 is all", parseText("--host", "an address"), "127.0.0.1")
+    .option("--host <host>", "address to listen at; 0.0.0.0 is all", parseWord("--host", "an address"), "127.0.0.1")
     .option("--port <port>", "port to listen at, 0 for any that is free", parsePort, 8080)
     .option(
       "--api-key-file <file>",

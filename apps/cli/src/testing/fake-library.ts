@@ -1,8 +1,8 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
-import type { DeviceListing, GenerateOptions, ModelDescription } from "@blackmamba/model";
+import type { DeviceListing, ModelDescription } from "@blackmamba/model";
 import type { RequestRecord } from "@blackmamba/server";
 import type { BenchReport } from "../bench/report.ts";
-import type { Library, LoadOptions, Model } from "../library.ts";
+import type { Library, LoadOptions, Model, State } from "../library.ts";
 
 export interface FakeLibrary extends Library {
   /** What the commands asked for, in order. */
@@ -25,7 +25,7 @@ type Step =
   | "describeModel"
   | "listDevices"
   | "bench"
-  | "readChatTemplate"
+  | "findChatTemplate"
   | "score"
   | "serve";
 
@@ -45,6 +45,8 @@ export interface FakeLibraryOptions {
   readonly chatTemplate?: string;
   /** What a server answers once its model is there. */
   readonly requests?: readonly RequestRecord[];
+  /** Loaded in place of the one that tells the story. */
+  readonly model?: Partial<Model>;
   readonly deviceReason?: string;
   readonly deviceKind?: "cpu" | "webgpu";
   readonly devices?: readonly DeviceListing[];
@@ -76,20 +78,25 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     if (hangs === name) await new Promise(() => {});
   }
 
+  const words = (text: string) => text.split(" ").map((_, id) => id);
   const model: Model = {
     tokenizer: {
-      encode: (text) => text.split(" ").map((_, id) => id),
-      encodePrompt: (text) => text.split(" ").map((_, id) => id),
+      encode: words,
+      encodePrompt: words,
+      decode: (ids) => [...ids].map((id) => STORY[id % 4]).join(""),
       ...{ addBosToken: false, bosTokenId: 7, endTokenId: 7 },
     },
     parameters: { total: 100, active: 60 },
     fingerprint,
-    async *generate(prompt: string, sampling: GenerateOptions) {
+    createState: () => fakeState(0),
+    loadState: async () => fakeState(7),
+    async *generate(prompt, sampling = {}) {
       await step("generate", prompt, sampling);
       for (let id = 0; id < (sampling.maxTokens ?? 0) && (pieces === undefined || id < pieces.length); id += 1) {
         if (id === 1 && errors.advance !== undefined) throw errors.advance;
         yield { id, text: (pieces ?? STORY)[id % (pieces ?? STORY).length]! };
       }
+      return { finishReason: pieces === undefined ? "length" : "stop" };
     },
     async score(ids, scoring) {
       await step("score", Array.from(ids), scoring.from);
@@ -114,7 +121,7 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       await step("load", folder, ...(quantize ? [quantize] : []));
       for (const loadedBytes of [0, 13_000_000, 26_000_000])
         onProgress({ loadedBytes, totalBytes: 26_000_000, tensor: "a" });
-      return model;
+      return { ...model, ...options.model };
     },
     async convertModel(source, folder, { signal, onProgress, ...options }) {
       await step("convertModel", source, folder, options);
@@ -140,8 +147,8 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       for (const done of [1, 6]) onProgress({ done, total: 6, unit: "runs" });
       return { ...REPORT, device: { kind: own.kind, name: own.name, software: own.software } };
     },
-    async readChatTemplate(folder) {
-      await step("readChatTemplate", folder);
+    async findChatTemplate(folder) {
+      await step("findChatTemplate", folder);
       return options.chatTemplate;
     },
     async serve(load, { onRequest, ...request }) {
@@ -158,6 +165,19 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       return devices;
     },
     defaultModelFolder: async () => "/models/storyteller",
+  };
+}
+
+/** Knows how far it is, and no more: `fake-chat-model.ts` has states that remember. */
+function fakeState(position: number): State {
+  return {
+    position,
+    byteLength: 1000,
+    advance: async () => undefined,
+    logits: async () => undefined,
+    clone: () => fakeState(position),
+    save: async () => new Uint8Array(4),
+    dispose: async () => {},
   };
 }
 

@@ -16,6 +16,7 @@ import { Residence } from "./residence.ts";
 import type { SampledSequence, Sequence, SequenceSampling } from "./sequence.ts";
 import { copyAll, type SamplingTensors, Slots } from "./slots.ts";
 import { createSequenceState, stateTensors } from "./state.ts";
+import { Verifier } from "./verifier.ts";
 
 /** Memory for the logits of many tokens at once; with the largest vocabulary (50,304) that is 166 tokens. */
 const MAX_LOGITS_BYTE_LENGTH = 32 << 20;
@@ -233,6 +234,30 @@ export class Engine {
       sequence.chosen += times;
       sequence.broken = false;
       return { ids: this.#chosenOf(slots, sequence, times), ...looked };
+    });
+  }
+
+  /**
+   * Consumes ids, the last of a text and a draft of those after it, and chooses after each of them the id that would follow: at most
+   * `MAX_VERIFIED_TOKENS`, each as its sampling says.
+   */
+  verify(
+    sequence: Sequence,
+    ids: ArrayLike<number>,
+    samplings: readonly SequenceSampling[],
+    signal?: AbortSignal,
+  ): Promise<Uint32Array> {
+    return this.#exclusively(sequence, async () => {
+      let chosen: Uint32Array = new Uint32Array(0);
+      // One token alone has programs of its own, and logits elsewhere.
+      const chunk = Math.max(2, ids.length);
+      await this.#eachChunk(sequence, ids, chunk, signal, async (forward, tokens) => {
+        await this.#device.run(await forward.programs(tokens === 1), { tokens, signal });
+        const head = tokens === 1 ? forward.last : await this.#allRows(forward);
+        if (tokens > 1) await this.#device.run([await head.program()], { tokens, signal });
+        chosen = await (await this.#verifier(forward, head)).choose(samplings);
+      });
+      return chosen;
     });
   }
 
@@ -501,6 +526,13 @@ export class Engine {
       (pool) => createForward({ ...this.#inputs, pool, state }, capacity, "sequence"),
       (forward) => forward.programs(true),
     );
+  }
+
+  /** What chooses of the logits of a head. */
+  #verifier({ capacity }: Forward, { logits }: Head): Promise<Verifier> {
+    const { device, config } = this.#inputs;
+    const name = `drafts for a run of ${capacity} tokens`;
+    return this.#recordings.record(name, (pool) => new Verifier({ device, pool, config, logits }));
   }
 
   /** The logits of every token: only those who ask for them pay for their memory. */

@@ -176,7 +176,7 @@ function expertWeights({ norm: weight, mixer }: ExpertTable<Tensor>, gating: Mod
 }
 
 /** The first rows of a tensor that was allocated for more. */
-function firstRows(tensor: Tensor, rows: number): Tensor {
+export function firstRows(tensor: Tensor, rows: number): Tensor {
   const [, width = 1] = tensor.shape;
   return { ...tensor, shape: [rows, width] };
 }

@@ -18,9 +18,9 @@ export function echoTokens(
 ): GeneratedToken[] {
   const text = new GeneratedText(tokenizer?.stream());
   const tokens = Array.from(ids, (id, index) => {
-    // Nothing goes before the first.
-    const isScored = scores && index > 0;
-    const facts = isScored ? { logprob: scores.logprobs[index], topLogprobs: scores.topLogprobs?.[index] ?? [] } : {};
+    const logprob = scores?.logprobs[index] ?? Number.NaN;
+    // Nothing goes before the first of a text.
+    const facts = Number.isNaN(logprob) ? {} : { logprob, topLogprobs: scores?.topLogprobs?.[index] ?? [] };
     return text.push({ id, isPrompt: true, ...facts });
   });
   return [...tokens.flat(), ...text.end()];

@@ -10,7 +10,7 @@ import type { GeneratedToken } from "./token.ts";
 import { TokenQueue } from "./token-queue.ts";
 
 /** Options of `generateBatch`. */
-export interface GenerateBatchOptions extends Omit<GenerateOptions, "state" | "echo"> {
+export interface GenerateBatchOptions extends Omit<GenerateOptions, "state" | "echo" | "draft"> {
   /** Most texts that are generated at once; more wait for their turn. Default 32. */
   readonly batchSize?: number | undefined;
   /** Samples of each prompt, which is read once. Default 1. */

@@ -5,6 +5,7 @@
 import type { QueuedIds } from "../forward/choose.ts";
 import type { ModelState } from "../model-state.ts";
 import type { PrefixCache } from "../prefix-cache.ts";
+import type { DraftOptions } from "./draft/draft.ts";
 import type { LimitOptions } from "./limits.ts";
 import type { Pace } from "./pace.ts";
 import type { LogitOptions } from "./processors.ts";
@@ -23,6 +24,11 @@ export interface GenerateOptions extends SamplingOptions, LimitOptions, LogitOpt
   readonly state?: ModelState | undefined;
   /** Where the beginnings of earlier prompts are remembered, and this one is. Not used with a state that has read something. */
   readonly cache?: PrefixCache | undefined;
+  /**
+   * Guesses at what comes, of a smaller model or from the text itself, so that one run of the model may bring several tokens. The text is
+   * the same, but for rounding. Not in batches, and not with `logprobs` or `logitProcessors`.
+   */
+  readonly draft?: DraftOptions | undefined;
   /** Ends the generation: the iteration throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -54,6 +54,11 @@ export class LogitWork {
     this.#processors = logitProcessors;
   }
 
+  /** Whether the host has to see the logits of each token. */
+  get isNeeded(): boolean {
+    return this.#top !== undefined || this.#processors.length > 0;
+  }
+
   /** How many likeliest ids are told of each token; `undefined` for no log-probabilities. */
   get top(): number | undefined {
     return this.#top;

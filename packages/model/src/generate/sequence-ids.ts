@@ -7,7 +7,7 @@ import type { Recovery, RenewableModel } from "../device/renewable-model.ts";
 import type { QueuedIds } from "../forward/choose.ts";
 import type { IdSource } from "./generate.ts";
 import type { Pace } from "./pace.ts";
-import { type TextInputs, TextSequence } from "./text-sequence.ts";
+import { readPrompt, type TextInputs, TextSequence } from "./text-sequence.ts";
 
 /** One sequence of a model that may be made again. */
 export class SequenceIds implements IdSource {
@@ -34,11 +34,8 @@ export class SequenceIds implements IdSource {
     return { depth: 1, steps: () => 1, note: () => {}, noteOther: (done) => pace.noteOther(done) };
   }
 
-  async start(): Promise<QueuedIds> {
-    for (;;) {
-      const { first } = await this.#text.read(this.#model, Number.POSITIVE_INFINITY);
-      if (first) return first;
-    }
+  start(): Promise<QueuedIds> {
+    return readPrompt(this.#text, this.#model);
   }
 
   step(times: number): Promise<QueuedIds> {

@@ -44,6 +44,11 @@ export class TextSequence {
     this.#ids = new TokenIds(inputs.prompt);
   }
 
+  /** The prompt, and what was taken; a view. */
+  get ids(): Uint32Array {
+    return this.#ids.all;
+  }
+
   /** Ids that became a part of the text. */
   get taken(): number {
     return this.#ids.length - this.#inputs.prompt.length;
@@ -153,5 +158,13 @@ export class TextSequence {
       if (isLoss(model, error)) return undefined;
       throw error;
     }
+  }
+}
+
+/** Reads all of a prompt at once, and chooses the first id. */
+export async function readPrompt(text: TextSequence, model: DeviceModel): Promise<QueuedIds> {
+  for (;;) {
+    const { first } = await text.read(model, Number.POSITIVE_INFINITY);
+    if (first) return first;
   }
 }

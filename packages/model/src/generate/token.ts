@@ -3,6 +3,7 @@
  */
 
 import type { TokenLogprob } from "../logprobs.ts";
+import type { DraftStatistics } from "./draft/draft.ts";
 
 /** One token. */
 export interface GeneratedToken {
@@ -33,4 +34,6 @@ export type FinishReason = "stop" | "length";
 /** What a generation returns at its end. */
 export interface GenerateResult {
   readonly finishReason: FinishReason;
+  /** With the option `draft`: how well the drafts did. */
+  readonly draft?: DraftStatistics | undefined;
 }

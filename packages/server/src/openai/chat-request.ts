@@ -1,6 +1,7 @@
 /** The body of `POST /v1/chat/completions`, read and checked. */
-import type { ChatMessage, ChatRole, ChatTemplate } from "../chat-template.ts";
-import { ApiError, ChatTemplateError, InvalidParameterError, UnsupportedParameterError } from "../errors.ts";
+import { ChatTemplateError } from "@blackmamba/tokenizer";
+import type { ChatMessage, ChatRole, ServedTemplate } from "../chat-template.ts";
+import { ApiError, InvalidParameterError, UnsupportedParameterError } from "../errors.ts";
 import { isObject, Parameters } from "./parameters.ts";
 import {
   ignoreWithoutEffect,
@@ -32,7 +33,7 @@ const UNSUPPORTED = {
 export async function readChatRequest(
   body: Readonly<Record<string, unknown>>,
   context: RequestContext,
-  template: ChatTemplate,
+  template: ServedTemplate,
 ): Promise<TextRequest> {
   const { limits, vocab } = context;
   const parameters = new Parameters(body);
@@ -107,7 +108,7 @@ function readContent(value: unknown, param: string): string {
     .join("");
 }
 
-function render(template: ChatTemplate, messages: readonly ChatMessage[], { tokenizer }: RequestContext): string {
+function render(template: ServedTemplate, messages: readonly ChatMessage[], { tokenizer }: RequestContext): string {
   try {
     return template.render(messages, tokenizer);
   } catch (error) {

@@ -1,7 +1,7 @@
 /** `/v1/completions` and `/v1/chat/completions`. */
 import type { Context, Hono } from "hono";
 import { answer, toApiError } from "../answer.ts";
-import type { ChatTemplate } from "../chat-template.ts";
+import type { ServedTemplate } from "../chat-template.ts";
 import { InvalidParameterError, UnknownModelError } from "../errors.ts";
 import type { EventStreamOptions } from "../event-stream.ts";
 import type { Metrics } from "../metrics.ts";
@@ -18,7 +18,7 @@ import type { ServerEnv } from "./server-env.ts";
 
 interface TextRouteOptions extends EventStreamOptions {
   readonly modelName: string;
-  readonly template: ChatTemplate;
+  readonly template: ServedTemplate;
   readonly timeoutMs: number;
   readonly metrics: Metrics;
 }

@@ -1,7 +1,7 @@
 /** The chat template that a model brings along, in its folder. Not that within a GGUF file. */
 import { openModelFolder } from "@blackmamba/model";
-import { chatTemplateOf } from "./chat-template.ts";
-import { ChatTemplateError } from "./errors.ts";
+import { ChatTemplateError } from "@blackmamba/tokenizer";
+import { readChatTemplate } from "@blackmamba/tokenizer/chat-template";
 
 /** Newer models have it in a file of its own, which goes before the other. */
 const TEMPLATE_FILE = "chat_template.jinja";
@@ -10,17 +10,17 @@ const CONFIG_FILE = "tokenizer_config.json";
 /** No template is a hundredth of that. */
 const MAX_BYTES = 1 << 20;
 
-/** Options of {@link readChatTemplate}. */
+/** Options of {@link findChatTemplate}. */
 export type ChatTemplateOptions = Parameters<typeof openModelFolder>[1];
 
 /**
- * Reads it.
+ * Finds it.
  *
  * @param source - as `BlackMamba.load` takes it: a folder, an address, or a name on a hub
  * @returns Jinja; `undefined` where the model has none, as base models do
- * @throws ChatTemplateError where the file is not what it should be; ModelFileError, CheckpointError where there is no folder
+ * @throws ChatTemplateError, TokenizerConfigError where the file is not what it should be; ModelFileError, CheckpointError where there is no folder
  */
-export async function readChatTemplate(source: string, options?: ChatTemplateOptions): Promise<string | undefined> {
+export async function findChatTemplate(source: string, options?: ChatTemplateOptions): Promise<string | undefined> {
   const folder = await openModelFolder(source, options);
   const files = await folder.list();
   const name = [TEMPLATE_FILE, CONFIG_FILE].find((each) => files.includes(each));
@@ -32,18 +32,8 @@ export async function readChatTemplate(source: string, options?: ChatTemplateOpt
     }
     await file.complete?.({ signal: options?.signal });
     const text = new TextDecoder().decode(await file.read(0, file.byteLength, { signal: options?.signal }));
-    return name === TEMPLATE_FILE ? text : chatTemplateOf(parse(file.name, text));
+    return name === TEMPLATE_FILE ? text : readChatTemplate(text)?.source;
   } finally {
     await file.close?.();
-  }
-}
-
-function parse(name: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new ChatTemplateError(`${name}: expected JSON, found something else; mend it, or download it again`, {
-      cause,
-    });
   }
 }

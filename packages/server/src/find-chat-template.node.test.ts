@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readChatTemplate } from "./read-chat-template.ts";
+import { findChatTemplate } from "./find-chat-template.ts";
 
 const modelFolder = fileURLToPath(new URL("../../storyteller/model", import.meta.url));
 
@@ -19,22 +19,22 @@ const config = (chat_template: unknown) =>
   writeFile(join(folder, "tokenizer_config.json"), JSON.stringify({ chat_template }));
 
 test("a base model has none", async () => {
-  expect(await readChatTemplate(modelFolder)).toBeUndefined();
+  expect(await findChatTemplate(modelFolder)).toBeUndefined();
 });
 
 test("the one in tokenizer_config.json, or of several the default", async () => {
   await config("one");
-  expect(await readChatTemplate(folder)).toBe("one");
+  expect(await findChatTemplate(folder)).toBe("one");
   await config([
     { name: "rag", template: "a" },
     { name: "default", template: "b" },
   ]);
-  expect(await readChatTemplate(folder)).toBe("b");
+  expect(await findChatTemplate(folder)).toBe("b");
   await config(5);
-  await expect(readChatTemplate(folder)).rejects.toMatchObject({ code: "ERR_CHAT_TEMPLATE" });
+  await expect(findChatTemplate(folder)).rejects.toMatchObject({ code: "ERR_TOKENIZER_CONFIG" });
 });
 
 test("a file of its own goes first", async () => {
   await writeFile(join(folder, "chat_template.jinja"), "own");
-  expect(await readChatTemplate(folder)).toBe("own");
+  expect(await findChatTemplate(folder)).toBe("own");
 });
