@@ -13,6 +13,8 @@ import { collectDefaultMetrics } from "prom-client";
 import type { Server } from "./create-server.ts";
 import { ApiError, ListenError } from "./errors.ts";
 
+export { ListenError } from "./errors.ts";
+
 /** Options of {@link listen}. */
 export interface ListenOptions {
   /** Name or address to listen at. Default `127.0.0.1`: reached from this machine only. */
