@@ -396,6 +396,52 @@ describe("stopping", () => {
     expect(await readdir(folder)).not.toContain("large-q4");
   });
 
+  describe("a server", () => {
+    /** One that is in the midst of a stream, of so many tokens. */
+    async function streaming(maxTokens: number) {
+      const { child, ended } = start(["serve", "--device", "cpu", "--port", "0"], { BLACKMAMBA_API_KEYS: "secret" });
+      let url = "";
+      child.stdout.on("data", (text: string) => (url += text));
+      await written(child.stdout, /\n/);
+      const response = await fetch(`${url.trim()}/v1/completions`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Authorization: "Bearer secret" },
+        body: JSON.stringify({ prompt: "The dog was", max_tokens: maxTokens, temperature: 0, stream: true }),
+      });
+      expect(response.status).toBe(200);
+      return { child, ended, response, url: url.trim() };
+    }
+
+    test("finishes what is under way at SIGTERM, and exits with 0", async () => {
+      const { child, ended, response, url } = await streaming(200);
+      child.kill("SIGTERM");
+      const text = await response.text();
+      expect(text.match(/"text":" hungry"/)).not.toBeNull();
+      expect(text).toMatch(/"finish_reason":"(length|stop)".*\n\ndata: \[DONE\]\n\n$/);
+      const { exitCode, out, err } = await ended;
+      expect(out).toBe(`${url}\n`);
+      expect(err).toMatch(/shutting down: finishing what is under way\n.* POST \/v1\/completions 200 in /);
+      expect(exitCode).toBe(0);
+    });
+
+    test("ends at once when it is told twice", async () => {
+      const { child, ended, response } = await streaming(4000);
+      child.kill("SIGTERM");
+      await written(child.stderr, /shutting down/);
+      child.kill("SIGTERM");
+      expect((await ended).exitCode).toBe(143);
+      await expect(response.text()).rejects.toThrow();
+    });
+
+    test("whose port is another's says so before it loads anything", async () => {
+      const { child, url } = await streaming(1);
+      const second = await blackmamba(["serve", "--port", new URL(url).port]);
+      expectFailure(second, 1, /expected to listen there, found that another program listens there/);
+      expect(second.err).not.toContain("device");
+      child.kill("SIGKILL");
+    });
+  });
+
   test("a process that is killed at any moment leaves the model before or the one after, and nothing that stays", async () => {
     const source = await createModelFolder(join(folder, "killed-source"));
     const target = join(folder, "killed");

@@ -5,8 +5,8 @@
 import { CommanderError } from "commander";
 import type { Io } from "./io.ts";
 
-/** Exit codes: 0 done, 1 a failure, 2 wrong use, 130 interrupted. */
-export type ExitCode = 0 | 1 | 2 | 130;
+/** Exit codes: 0 done, 1 a failure, 2 wrong use, 130 interrupted, 143 terminated. */
+export type ExitCode = 0 | 1 | 2 | 130 | 143;
 
 /** The command line itself is wrong. */
 export class UsageError extends Error {
@@ -90,6 +90,16 @@ export class ReportFileError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "ReportFileError";
+  }
+}
+
+/** A file with what a server is to know cannot be read, or holds nothing. */
+export class ServerFileError extends Error {
+  readonly code = "ERR_SERVER_FILE";
+
+  constructor(option: string, message: string, options?: ErrorOptions) {
+    super(`${option}: ${message}`, options);
+    this.name = "ServerFileError";
   }
 }
 

@@ -136,12 +136,25 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   ...{ kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40 },
 };
 
-/** A size in bytes, as transformers writes sizes: `2GB`, `500MiB`. */
 export function parseShardSize(text: string): number {
+  return byteSize("--shard-size", text);
+}
+
+/** 0 keeps no prompts. */
+export function parsePrefixCache(text: string): number {
+  return text === "0" ? 0 : byteSize("--prefix-cache", text);
+}
+
+export function parseBodyLimit(text: string): number {
+  return byteSize("--body-limit", text);
+}
+
+/** A size in bytes, as transformers writes sizes: `2GB`, `500MiB`. */
+function byteSize(option: string, text: string): number {
   const [, number = "", unit = ""] = /^(\d+(?:\.\d+)?) ?([a-z]+)$/i.exec(text) ?? [];
   const byteLength = Math.floor(Number(number) * (SIZE_UNITS[unit.toLowerCase()] ?? Number.NaN));
   if (byteLength >= 1 && Number.isSafeInteger(byteLength)) return byteLength;
-  throw wrong("--shard-size", "a size with its unit, such as 2GB or 500MiB", text);
+  throw wrong(option, "a size with its unit, such as 2GB or 500MiB", text);
 }
 
 /** As the library has it. */
@@ -175,9 +188,9 @@ export function parseDType(text: string): FloatDType {
   throw wrong("--dtype", "bf16, f16 or f32", text);
 }
 
-/** Parses an option that counts something, of which there has to be one at least. */
-export function parseCount(option: string): (text: string) => number {
-  return (text) => wholeNumber(option, text, 1, MAX_COUNT, `a whole number from 1 to ${MAX_COUNT}`);
+/** Parses an option that counts something, of which there has to be one at least, or so many. */
+export function parseCount(option: string, least = 1): (text: string) => number {
+  return (text) => wholeNumber(option, text, least, MAX_COUNT, `a whole number from ${least} to ${MAX_COUNT}`);
 }
 
 /** What `eval` measures. */
@@ -192,18 +205,40 @@ export function parseStartId(text: string): number {
   return vocabularyId("--start-id", text);
 }
 
-/** Parses an option that names a file to write to. */
-export function parseFile(option: string): (text: string) => string {
+export function parsePort(text: string): number {
+  return wholeNumber("--port", text, 0, 65_535, "a port from 1 to 65535, or 0 for any that is free");
+}
+
+/** A time in seconds; in milliseconds. */
+export function parseSeconds(option: string): (text: string) => number {
   return (text) => {
-    if (text !== "" && !text.startsWith("--")) return text;
-    throw wrong(option, "a file", text);
+    const value = number(text);
+    // Timers count milliseconds in 31 bits.
+    if (value >= 0.001 && value <= 1_000_000) return Math.round(value * 1000);
+    throw wrong(option, "a number of seconds from 0.001 to 1000000", text);
   };
 }
 
-export function parseReportFile(text: string): string {
-  if (text !== "" && !text.startsWith("--")) return text;
-  throw wrong("--compare", "a file that blackmamba bench --json wrote", text);
+/** Each use of the option adds one. */
+export function parseOrigin(text: string, before: readonly string[] = []): readonly string[] {
+  if (text === "*" || (URL.canParse(text) && new URL(text).origin === text)) return [...before, text];
+  throw wrong("--cors", "an origin, such as https://example.com, or *", text);
 }
+
+/** Parses an option that names something: a model, a host, a file. */
+export function parseWord(option: string, expected: string): (text: string) => string {
+  return (text) => {
+    // "--host --port": the value was forgotten, and the next option taken for it.
+    if (text !== "" && !text.startsWith("--")) return text;
+    throw wrong(option, expected, text);
+  };
+}
+
+export function parseFile(option: string): (text: string) => string {
+  return parseWord(option, "a file");
+}
+
+export const parseReportFile = parseWord("--compare", "a file that blackmamba bench --json wrote");
 
 /** Parses an option whose value is text, or `@` and a file. */
 export function parseText(option: string): (text: string) => string {
@@ -221,11 +256,7 @@ export function parseTarget(text: string): string {
   return path("folder", text, "the folder to write to");
 }
 
-export function parseModelFolder(text: string): string {
-  // "--model --json": the value was forgotten, and the next option taken for it.
-  if (text !== "" && !text.startsWith("--")) return text;
-  throw wrong("--model", "a folder, an address or a name on a hub", text);
-}
+export const parseModelFolder = parseWord("--model", "a folder, an address or a name on a hub");
 
 function path(argument: string, text: string, expected: string): string {
   if (text !== "") return text;

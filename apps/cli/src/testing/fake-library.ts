@@ -1,5 +1,6 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
 import type { DeviceListing, GenerateBatchOptions, ModelDescription } from "@blackmamba/model";
+import type { RequestRecord } from "@blackmamba/server";
 import type { BenchReport } from "../bench/report.ts";
 import type { Library, LoadOptions, Model, State } from "../library.ts";
 
@@ -25,7 +26,9 @@ type Step =
   | "describeModel"
   | "listDevices"
   | "bench"
-  | "score";
+  | "findChatTemplate"
+  | "score"
+  | "serve";
 
 export interface FakeLibraryOptions {
   /** Pieces of the story after which the model ends the text. Default: it goes on forever. */
@@ -39,6 +42,10 @@ export interface FakeLibraryOptions {
   /** Scores after which the device is gone. */
   readonly failsAfter?: number;
   readonly lacksTokenizer?: boolean;
+  /** What the model's folder has. */
+  readonly chatTemplate?: string;
+  /** What a server answers once its model is there. */
+  readonly requests?: readonly RequestRecord[];
   /** Loaded in place of the one that tells the story. */
   readonly model?: Partial<Model>;
   readonly deviceReason?: string;
@@ -193,6 +200,18 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       onStage("decode");
       for (const done of [1, 6]) onProgress({ done, total: 6, unit: "runs" });
       return { ...REPORT, device: { kind: own.kind, name: own.name, software: own.software } };
+    },
+    async findChatTemplate(folder) {
+      await step("findChatTemplate", folder);
+      return options.chatTemplate;
+    },
+    async serve(load, { onRequest, ...request }) {
+      await step("serve", request);
+      return {
+        url: `http://${request.host}:${request.port}`,
+        ready: load().then(() => options.requests?.forEach(onRequest)),
+        close: async ({ deadlineMs }) => void calls.push({ name: "close", arguments: [deadlineMs] }),
+      };
     },
     openCache: async () => fakeCache(calls),
     async listDevices() {
