@@ -14,7 +14,6 @@ export { biasOf, marksOf } from "./sample/marks.ts";
 export { NAN_FLAG } from "./sample/pick/no-id.ts";
 export {
   createAdjustments,
-  createDeviations,
   createSampleScratch,
   createSampleState,
   recordSample,
@@ -26,7 +25,8 @@ export {
   sampleKind,
   unionKind,
 } from "./sample/sample.ts";
-export { encodeSettings, type SampleSettings } from "./sample/settings.ts";
+export { type SampledText, sampleDistribution } from "./sample/sample-distribution.ts";
+export { encodeSettings, PLAIN_SETTINGS, type SampleSettings } from "./sample/settings.ts";
 export {
   MAX_FEW_TOKENS,
   MAX_SMALL_ROWS,

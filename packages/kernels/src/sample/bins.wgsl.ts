@@ -2,7 +2,7 @@
  * WGSL of one workgroup that looks for a place in an order without sorting: numbers are put into bins, the bin with the place in it is
  * found, and the next bins are of what is in that one. Amounts are added up in whole numbers of 64 bits, so that sums have no order.
  */
-import { massHalfBits } from "./cut/cut-words.ts";
+import { massHalfBits, massUnit } from "./cut/cut-words.ts";
 import { MULTIPLY_HIGH } from "./noise.wgsl.ts";
 
 /** Bins are added up in groups of 16 by as many lanes, and the groups by one. */
@@ -128,7 +128,7 @@ fn findExtremes(lowest: u32, highest: u32, thread: u32) -> vec2<u32> {
 
 // An id's probability in parts of that of the likeliest.
 fn massOf(value: f32, largest: f32, inverseTemperature: f32) -> u32 {
-  if (value == largest) { return ${2 ** (2 * half - 1)}u; }
-  return u32(exp((value - largest) * inverseTemperature) * ${2 ** (2 * half - 1)}.0);
+  if (value == largest) { return ${massUnit(vocab)}u; }
+  return u32(exp((value - largest) * inverseTemperature) * ${massUnit(vocab)}.0);
 }`;
 }

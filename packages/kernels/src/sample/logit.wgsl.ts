@@ -20,7 +20,7 @@ export function logitBindings({ logits, settings }: LogitTensors): Binding[] {
 
 /**
  * `fn bitsOf(row: u32, id: u32) -> u32`, the bits of a logit; `fn isNumber(bits: u32) -> bool`; `fn logit(row: u32, id: u32) -> f32`;
- * `fn keyOf(value: f32) -> u32`.
+ * `fn keyOf(value: f32) -> u32`; `fn valueOf(key: u32) -> f32`, what has that key.
  */
 export function logitCode({ logits }: LogitTensors): string {
   const vocab = logits.shape[1] as number;
@@ -34,6 +34,10 @@ fn keyOf(value: f32) -> u32 {
   var bits = bitcast<u32>(value);
   if (bits == 0x80000000u) { bits = 0u; }
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+}
+
+fn valueOf(key: u32) -> f32 {
+  return bitcast<f32>(select(~key, key & 0x7fffffffu, key >= 0x80000000u));
 }`;
 }
 

@@ -10,8 +10,12 @@ export const IN_PROMPT = 0x40000000;
 /** Set for ids that end the text. */
 export const ENDS_TEXT = 0x80000000;
 
-/** What a bias of −∞ is on the device: shaders may take it that there are no infinities. */
-const BANNED = -1e30;
+/**
+ * The least logit that adjusting makes, by which no id is chosen unless all have it; a bias as low as this bans an id, whatever its logit
+ * and the penalties. Finite, as shaders may take it that there are no infinities, and finite still when divided by the least temperature;
+ * divided by the largest it is far below all noise.
+ */
+export const IMPOSSIBLE = Math.fround(-1e18);
 
 /** u32 [vocab]: the marks of a text that has come so far. */
 export function marksOf(
@@ -26,12 +30,12 @@ export function marksOf(
   return marks;
 }
 
-/** f32 [vocab]: what is added to the logits of these ids. */
+/** f32 [vocab]: what is added to the logits of these ids; −∞ bans one. */
 export function biasOf(
   biases: Iterable<readonly [id: number, bias: number]>,
   vocab: number,
 ): Float32Array<ArrayBuffer> {
   const bias = new Float32Array(vocab);
-  for (const [id, value] of biases) bias[id] = Math.max(value, BANNED);
+  for (const [id, value] of biases) bias[id] = Math.max(value, IMPOSSIBLE);
   return bias;
 }

@@ -1,6 +1,6 @@
 import { kernelBench, PUBLISHED_SHAPES, type RandomTensors } from "@blackmamba/bench";
 import type { Tensor, TensorAllocator } from "@blackmamba/tensor";
-import { createAdjustments, createDeviations, createSampleScratch, recordSample, sampleKind } from "./sample.ts";
+import { createAdjustments, createSampleScratch, recordSample, sampleKind } from "./sample.ts";
 import { encodeSettings, PLAIN_SETTINGS, type SampleSettings, SETTINGS_WIDTH } from "./settings.ts";
 
 const ALL: SampleSettings = { ...PLAIN_SETTINGS, seed: 1, temperature: 0.8 };
@@ -13,6 +13,7 @@ const KINDS: readonly [name: string, options: Partial<SampleSettings>][] = [
   ["drawn, top-k 40, top-p 0.95, min-p 0.05", { topK: 40, topP: 0.95, minP: 0.05 }],
   ["drawn, typical 0.9", { typicalP: 0.9 }],
   ["drawn, penalty", { repetitionPenalty: 1.2 }],
+  ["drawn, top-p 0.95, typical 0.9, penalty", { topP: 0.95, typicalP: 0.9, repetitionPenalty: 1.2 }],
 ];
 
 export const bench = kernelBench(
@@ -37,7 +38,6 @@ export const bench = kernelBench(
               },
               adjustments: createAdjustments(allocatorOf(make), rows, vocab),
               scratch: createSampleScratch(allocatorOf(make), rows, vocab),
-              deviations: createDeviations(allocatorOf(make), rows, vocab),
               next: u32([rows]),
               chosen: u32([rows, 1]),
             },

@@ -12,6 +12,7 @@ import { type SampleSettings, SETTINGS_WIDTH } from "./settings.ts";
 import { sliceCount } from "./slices/slice-count.ts";
 import { sampleSlices } from "./slices/slices.ts";
 import { sampleTypical } from "./typical/typical.ts";
+import { TYPICAL_WIDTH } from "./typical/typical-words.ts";
 
 /** What a recorded sampler does. Rows that do not want all of it are sampled as if it did not, by their settings. */
 export interface SampleKind {
@@ -68,18 +69,17 @@ export interface SampleScratch {
   readonly keys: Tensor;
   readonly ids: Tensor;
   readonly cut: Tensor;
+  readonly typical: Tensor;
 }
 
 /** Operands of {@link recordSample}. */
 export interface SampleOperands {
-  /** f32 [rows, vocab]; changed by samplers that adjust them or leave typical ids only */
+  /** f32 [rows, vocab]; changed by samplers that adjust them */
   readonly logits: Tensor;
   readonly state: SampleState;
   /** For a sampler that adjusts logits. */
   readonly adjustments?: SampleAdjustments | undefined;
   readonly scratch: SampleScratch;
-  /** u32 [rows, vocab]: for a sampler that leaves typical ids only, see {@link createDeviations} */
-  readonly deviations?: Tensor | undefined;
   /** u32 [rows]: the chosen ids; NO_ID where a logit was NaN */
   readonly next: Tensor;
   /** u32 [rows, kept]: the last ids of each row, that of a step at step mod kept; with NAN_FLAG the id whose logit was NaN */
@@ -108,30 +108,28 @@ export function createSampleScratch(allocator: TensorAllocator, rows: number, vo
     keys: allocator.createTensor("u32", [rows, sliceCount(vocab)], "keys of slices"),
     ids: allocator.createTensor("u32", [rows, sliceCount(vocab)], "ids of slices"),
     cut: allocator.createTensor("u32", [rows, CUT_WIDTH], "cut"),
+    typical: allocator.createTensor("u32", [rows, TYPICAL_WIDTH], "typical ids"),
   };
 }
 
-/** Allocates what leaving typical ids needs in between, for `rows` sequences. */
-export function createDeviations(allocator: TensorAllocator, rows: number, vocab: number): Tensor {
-  return allocator.createTensor("u32", [rows, vocab], "deviations");
-}
-
-/** Records the choice of one id for each row: two calls, and one more for each of adjusting, cut and typical. One row per token of the run. */
+/**
+ * Records the choice of one id for each row: two calls, and one more for each of adjusting, cut and typical. One row per token of the run.
+ *
+ * @throws RangeError where a sampler that adjusts logits has no adjustments
+ */
 export function recordSample(program: Program, operands: SampleOperands, kind: SampleKind): void {
-  const { logits, state, adjustments, scratch, deviations, next, chosen } = operands;
+  const { logits, state, adjustments, scratch, next, chosen } = operands;
   const { settings, steps } = state;
   const { keys, ids } = scratch;
-  const { noise, cut, typical, adjust } = kind;
-  if (adjust) {
+  if (kind.adjust) {
     if (!adjustments) throw new RangeError("recordSample: a sampler that adjusts logits needs adjustments");
     program.call(sampleAdjust, { logits, settings, steps, ...adjustments }, {});
   }
-  if (cut) program.call(sampleCut, { cut: scratch.cut, logits, settings }, {});
-  const kept = cut ? scratch.cut : undefined;
-  if (typical) {
-    if (!deviations) throw new RangeError("recordSample: a sampler that leaves typical ids needs deviations");
-    program.call(sampleTypical, { logits, deviations, settings, cut: kept }, {});
-  }
-  program.call(sampleSlices, { keys, ids, logits, settings, steps, cut: kept }, { noise });
-  program.call(samplePick, { keys, ids, next, chosen, steps, marks: adjust ? adjustments?.marks : undefined }, {});
+  const cut = kind.cut ? scratch.cut : undefined;
+  if (cut) program.call(sampleCut, { cut, logits, settings }, {});
+  const typical = kind.typical ? scratch.typical : undefined;
+  if (typical) program.call(sampleTypical, { typical, logits, settings, cut }, {});
+  program.call(sampleSlices, { keys, ids, logits, settings, steps, cut, typical }, { noise: kind.noise });
+  const marks = kind.adjust ? adjustments?.marks : undefined;
+  program.call(samplePick, { keys, ids, next, chosen, steps, marks }, {});
 }

@@ -7,9 +7,9 @@
 export interface SampleSettings {
   /** 0 to 2^32 − 1. */
   readonly seed: number;
-  /** Take the likeliest, rather than draw. */
+  /** Take the likeliest, rather than draw: `temperature` to `typicalP` are then of no account. */
   readonly greedy: boolean;
-  /** Above 0; ignored where the likeliest is taken. */
+  /** Above 0. */
   readonly temperature: number;
   /** At least 1; `Infinity` for all. */
   readonly topK: number;
@@ -79,8 +79,11 @@ export const SETTING = {
   hasBias: 12,
 } as const;
 
-/** Above this a temperature's reciprocal would make infinities of logits; what it cools that far is frozen anyway. */
-const MAX_INVERSE_TEMPERATURE = 1e20;
+/**
+ * Beyond these a temperature's reciprocal would make infinities of logits, or would make what is impossible possible. What is cooled that
+ * far is frozen, and what is heated that far is all alike.
+ */
+const [MIN_INVERSE_TEMPERATURE, MAX_INVERSE_TEMPERATURE] = [1e-12, 1e20];
 
 const LEAST_LOG = -1e30;
 
@@ -90,14 +93,20 @@ const MAX_WORD = 0xffffffff;
 export function encodeSettings(settings: SampleSettings): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(SETTINGS_WIDTH);
   const floats = new Float32Array(words.buffer);
+  // Where some draw and some take the likeliest, the latter's ids are all left.
+  const { greedy, temperature, topK, topP, minP, typicalP } = settings.greedy
+    ? { ...PLAIN_SETTINGS, greedy: true }
+    : settings;
   words[SETTING.seed] = settings.seed;
-  const { greedy, temperature } = settings;
-  floats[SETTING.inverseTemperature] = greedy ? 1 : Math.min(1 / temperature, MAX_INVERSE_TEMPERATURE);
+  floats[SETTING.inverseTemperature] = Math.min(
+    Math.max(1 / temperature, MIN_INVERSE_TEMPERATURE),
+    MAX_INVERSE_TEMPERATURE,
+  );
   floats[SETTING.noiseScale] = greedy ? 0 : 1;
-  words[SETTING.topK] = Math.min(settings.topK, MAX_WORD);
-  words[SETTING.topP] = shareOf(settings.topP);
-  words[SETTING.typicalP] = shareOf(settings.typicalP);
-  floats[SETTING.logMinP] = Math.max(Math.log(settings.minP), LEAST_LOG);
+  words[SETTING.topK] = Math.min(topK, MAX_WORD);
+  words[SETTING.topP] = shareOf(topP);
+  words[SETTING.typicalP] = shareOf(typicalP);
+  floats[SETTING.logMinP] = Math.max(Math.log(minP), LEAST_LOG);
   floats[SETTING.penalty] = settings.repetitionPenalty;
   floats[SETTING.inversePenalty] = 1 / settings.repetitionPenalty;
   floats[SETTING.frequencyPenalty] = settings.frequencyPenalty;

@@ -5,7 +5,6 @@
  */
 import {
   createAdjustments,
-  createDeviations,
   createSampleScratch,
   createSampleState,
   recordSample,
@@ -39,7 +38,6 @@ export class Slots {
   readonly #inputs: ForwardInputs;
   #sampling: SamplingTensors;
   readonly #scratch: SampleScratch;
-  #deviations: Tensor | undefined;
   readonly #samplers = new Map<string, Promise<PreparedProgram>>();
 
   /** Records the forward pass; `inputs.state` has as many slots. */
@@ -61,7 +59,7 @@ export class Slots {
       const program = new Program("sample");
       const { adjustments, next, ...state } = this.#samplingFor(kind);
       const operands = { logits: this.forward.last.logits, state, scratch: this.#scratch, chosen: this.chosen };
-      recordSample(program, { ...operands, next, adjustments, deviations: this.#deviationsFor(kind) }, kind);
+      recordSample(program, { ...operands, next, adjustments }, kind);
       sampler = this.#inputs.device.prepare(program).then((prepared) => this.#inputs.pool.keep(prepared));
       this.#samplers.set(name, sampler);
       sampler.catch(() => this.#samplers.delete(name));
@@ -114,13 +112,6 @@ export class Slots {
       this.#sampling = { ...this.#sampling, adjustments: createAdjustments(pool, this.capacity, config.vocab) };
     }
     return this.#sampling;
-  }
-
-  /** Scratch of samplers of a kind: made for the first that needs it. */
-  #deviationsFor({ typical }: SampleKind): Tensor | undefined {
-    const { pool, config } = this.#inputs;
-    if (typical) this.#deviations ??= createDeviations(pool, this.capacity, config.vocab);
-    return this.#deviations;
   }
 }
 

@@ -4,7 +4,6 @@
  */
 import {
   createAdjustments,
-  createDeviations,
   createSampleScratch,
   createSampleState,
   recordSample,
@@ -40,7 +39,6 @@ export class Verifier {
   readonly #next: Tensor;
   readonly #chosen: Tensor;
   #adjustments: SampleAdjustments | undefined;
-  #deviations: Tensor | undefined;
   readonly #samplers = new Map<string, Promise<PreparedProgram>>();
 
   constructor({ device, pool, config, logits }: VerifierInputs) {
@@ -82,11 +80,9 @@ export class Verifier {
     let sampler = this.#samplers.get(name);
     if (!sampler) {
       if (kind.adjust) this.#adjustments ??= createAdjustments(this.#pool, this.#rows, this.#vocab);
-      if (kind.typical) this.#deviations ??= createDeviations(this.#pool, this.#rows, this.#vocab);
       const program = new Program("verify");
       const operands = { logits: this.#logits, state: this.#state, scratch: this.#scratch, next: this.#next };
-      const more = { chosen: this.#chosen, adjustments: this.#adjustments, deviations: this.#deviations };
-      recordSample(program, { ...operands, ...more }, kind);
+      recordSample(program, { ...operands, chosen: this.#chosen, adjustments: this.#adjustments }, kind);
       sampler = this.#device.prepare(program).then((prepared) => this.#pool.keep(prepared));
       this.#samplers.set(name, sampler);
       sampler.catch(() => this.#samplers.delete(name));

@@ -2,9 +2,9 @@
  * `sampleAdjust` in plain loops.
  */
 import { f32, type HostOperands, u32 } from "@blackmamba/tensor";
-import { COUNT_MASK, ENDS_TEXT } from "../marks.ts";
+import { COUNT_MASK, ENDS_TEXT, IMPOSSIBLE } from "../marks.ts";
 import { decodeSettings } from "../settings.ts";
-import { IMPOSSIBLE, type SampleAdjustOperands } from "./adjust.ts";
+import type { SampleAdjustOperands } from "./adjust.ts";
 
 export function sampleAdjustReference(operands: HostOperands<SampleAdjustOperands>, _: unknown, tokens: number): void {
   const [logits, bias] = [f32(operands.logits), f32(operands.bias)];
@@ -23,8 +23,9 @@ export function sampleAdjustReference(operands: HostOperands<SampleAdjustOperand
         const taken = Math.fround(Math.fround(frequencyPenalty * count) + presencePenalty);
         value = Math.fround(value - taken);
       }
-      const isEnd = (mark & ENDS_TEXT) !== 0;
-      logits[at] = isEnd && isTooEarly && !Number.isNaN(value) ? IMPOSSIBLE : value;
+      const isBanned = settings.hasBias && bias[at] <= IMPOSSIBLE;
+      const isEarly = (mark & ENDS_TEXT) !== 0 && isTooEarly;
+      logits[at] = (isBanned || isEarly) && !Number.isNaN(value) ? IMPOSSIBLE : Math.max(value, IMPOSSIBLE);
     }
   }
 }

@@ -1,7 +1,7 @@
 import { type KernelCase, testKernel } from "@blackmamba/testing";
-import { ENDS_TEXT, IN_PROMPT } from "../marks.ts";
+import { ENDS_TEXT, IMPOSSIBLE, IN_PROMPT } from "../marks.ts";
 import { encodeSettings, PLAIN_SETTINGS, type SampleSettings, SETTINGS_WIDTH } from "../settings.ts";
-import { IMPOSSIBLE, type SampleAdjustOperands, sampleAdjust } from "./adjust.ts";
+import { type SampleAdjustOperands, sampleAdjust } from "./adjust.ts";
 
 type Case = KernelCase<SampleAdjustOperands, Record<never, never>>;
 
@@ -87,16 +87,25 @@ testKernel<SampleAdjustOperands, Record<never, never>>(sampleAdjust, [
     { logits: [-1], marks: [1], bias: [3] },
     [0],
   ),
-  byHand("an end that comes too early", { minTokens: 4 }, { logits: [3, 2], marks: [ENDS_TEXT] }, [
-    Math.fround(IMPOSSIBLE),
-    2,
-  ]),
+  byHand("an end that comes too early", { minTokens: 4 }, { logits: [3, 2], marks: [ENDS_TEXT] }, [IMPOSSIBLE, 2]),
   byHand("an end that does not", { minTokens: 3 }, { logits: [3, 2], marks: [ENDS_TEXT] }, [3, 2]),
   byHand(
     "NaN stays",
     { minTokens: 4, hasBias: true },
     { logits: [Number.NaN, 1], marks: [ENDS_TEXT + 1], bias: [1, 1] },
     [Number.NaN, 2],
+  ),
+  byHand(
+    "what is banned stays so, whatever the penalties",
+    { hasBias: true, repetitionPenalty: 1e-30, frequencyPenalty: -2 },
+    { logits: [3, -3, 3], marks: [1, 9, 1], bias: [IMPOSSIBLE, IMPOSSIBLE, 0] },
+    [IMPOSSIBLE, IMPOSSIBLE, Math.fround(Math.fround(3 * Math.fround(1e30)) + 2)],
+  ),
+  byHand(
+    "nothing gets below impossible, or infinite",
+    { hasBias: true, repetitionPenalty: 1e38 },
+    { logits: [-3, -5e17, -1e20], marks: [1], bias: [-100, -6e17, 0] },
+    [IMPOSSIBLE, IMPOSSIBLE, IMPOSSIBLE],
   ),
   random(5, [{ repetitionPenalty: 1.3 }, { minTokens: 2 }]),
   random(1237, [

@@ -4,9 +4,9 @@
  *   l += bias                                        where the row has one
  *   l = l > 0 ? l / repetition : l · repetition      where the prompt has it or n > 0 (arXiv 1909.05858, section 4.1)
  *   l −= frequency · n + presence · [n > 0]          (OpenAI's penalties)
- *   l = impossible                                   where it ends the text, and too few ids were chosen for that
+ *   l = impossible                                   where the bias bans it, or it ends the text and too few ids were chosen for that
  *
- * NaN stays NaN.
+ * Nothing gets below impossible. NaN stays NaN.
  */
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { expectOperand } from "../../check.ts";
@@ -27,9 +27,6 @@ export type SampleAdjustOperands = {
   /** f32 [rows, vocab]: of no account for a row whose settings say that it has none */
   readonly bias: Tensor;
 };
-
-/** A logit that no id is chosen by, unless all have it; finite, as shaders may take it that there are no infinities. */
-export const IMPOSSIBLE = -1e30;
 
 /** A thread for each id. One row per token of the run. */
 export const sampleAdjust = defineKernel<SampleAdjustOperands>({

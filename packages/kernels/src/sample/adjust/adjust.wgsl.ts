@@ -4,8 +4,8 @@
 import type { Shader } from "@blackmamba/tensor";
 import { spread, WORKGROUP_INDEX } from "../../dispatch.ts";
 import { setting, settingWord } from "../logit.wgsl.ts";
-import { COUNT_MASK, ENDS_TEXT } from "../marks.ts";
-import { IMPOSSIBLE, type SampleAdjustOperands } from "./adjust.ts";
+import { COUNT_MASK, ENDS_TEXT, IMPOSSIBLE } from "../marks.ts";
+import type { SampleAdjustOperands } from "./adjust.ts";
 
 const LANES = 64;
 
@@ -20,7 +20,7 @@ export function sampleAdjustShader({ logits, settings, steps, marks, bias }: Sam
       { name: "marks", tensor: marks, access: "read", type: "array<u32>" },
       { name: "bias", tensor: bias, access: "read", type: "array<f32>" },
     ],
-    code: "",
+    code: `const IMPOSSIBLE = f32(${IMPOSSIBLE.toExponential()});`,
     workgroupSize: LANES,
     main: `let row = ${WORKGROUP_INDEX} / ${workgroups}u;
   let id = ${WORKGROUP_INDEX} % ${workgroups}u * ${LANES}u + thread;
@@ -31,14 +31,18 @@ export function sampleAdjustShader({ logits, settings, steps, marks, bias }: Sam
   let mark = marks[at];
   let count = mark & ${COUNT_MASK}u;
   var value = bitcast<f32>(bits);
-  if (${settingWord("hasBias")} == 1u) { value += bias[at]; }
+  var isPossible = (mark & ${ENDS_TEXT >>> 0}u) == 0u || steps[row] >= ${settingWord("minTokens")};
+  if (${settingWord("hasBias")} == 1u) {
+    value += bias[at];
+    isPossible = isPossible && bias[at] > IMPOSSIBLE;
+  }
   if ((mark & ${~ENDS_TEXT >>> 0}u) != 0u) {
     value *= select(${setting("penalty")}, ${setting("inversePenalty")}, value > 0.0);
   }
   if (count > 0u) {
     value -= ${setting("frequencyPenalty")} * f32(count) + ${setting("presencePenalty")};
   }
-  if ((mark & ${ENDS_TEXT >>> 0}u) != 0u && steps[row] < ${settingWord("minTokens")}) { value = ${IMPOSSIBLE}; }
+  value = select(IMPOSSIBLE, max(value, IMPOSSIBLE), isPossible);
   logits[at] = bitcast<u32>(value);`,
     workgroups: (tokens) => spread(tokens * workgroups),
   };

@@ -14,3 +14,8 @@ export const CUT = { key: 0, id: 1, largest: 2 } as const;
 export function massHalfBits(vocab: number): number {
   return Math.min(16, 32 - Math.ceil(Math.log2(vocab)));
 }
+
+/** The mass of the likeliest id. */
+export function massUnit(vocab: number): number {
+  return 2 ** (2 * massHalfBits(vocab) - 1);
+}

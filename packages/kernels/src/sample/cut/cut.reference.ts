@@ -1,12 +1,12 @@
 /**
  * `sampleCut` in plain loops.
  */
-import { type HostOperands, type HostTensor, u32 } from "@blackmamba/tensor";
+import { type HostOperands, u32 } from "@blackmamba/tensor";
 import { keyOf } from "../key.ts";
 import { logitRow } from "../logit.ts";
 import { decodeSettings } from "../settings.ts";
 import type { SampleCutOperands } from "./cut.ts";
-import { CUT, CUT_WIDTH, massHalfBits } from "./cut-words.ts";
+import { CUT, CUT_WIDTH, massUnit } from "./cut-words.ts";
 
 /** More than any id. Key and id of one number: with 32 bits of key it stays exact. */
 const IDS = 2 ** 21;
@@ -14,7 +14,7 @@ const IDS = 2 ** 21;
 export function sampleCutReference(operands: HostOperands<SampleCutOperands>, _: unknown, tokens: number): void {
   const cuts = u32(operands.cut);
   const vocab = operands.logits.shape[1];
-  const unit = 2 ** (2 * massHalfBits(vocab) - 1);
+  const unit = massUnit(vocab);
   for (let row = 0; row < tokens; row++) {
     const { topK, topP, inverseTemperature } = decodeSettings(u32(operands.settings), row);
     const logits = logitRow(operands, row);
@@ -53,22 +53,6 @@ export function sampleCutReference(operands: HostOperands<SampleCutOperands>, _:
     cuts[row * CUT_WIDTH + CUT.id] = last.id;
     cuts[row * CUT_WIDTH + CUT.largest] = bitsOf(largest);
   }
-}
-
-/** Tells whether a cut leaves an id with this logit, which is a number. */
-export function keptBy(
-  { cut, settings }: { readonly cut?: HostTensor | undefined; readonly settings: HostTensor },
-  row: number,
-): (logit: number, id: number) => boolean {
-  const { inverseTemperature, logMinP } = decodeSettings(u32(settings), row);
-  const words = cut ? u32(cut).slice(row * CUT_WIDTH, (row + 1) * CUT_WIDTH) : new Uint32Array(CUT_WIDTH);
-  const [key, lastId] = [words[CUT.key], words[CUT.id]];
-  const largest = new Float32Array(words.buffer)[CUT.largest];
-  return (logit, id) => {
-    const own = keyOf(logit);
-    if (own < key || (own === key && id > lastId)) return false;
-    return logit === largest || Math.fround(Math.fround(logit - largest) * inverseTemperature) >= logMinP;
-  };
 }
 
 function bitsOf(value: number): number {

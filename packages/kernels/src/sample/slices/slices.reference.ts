@@ -2,7 +2,7 @@
  * `sampleSlices` in plain loops.
  */
 import { type HostOperands, u32 } from "@blackmamba/tensor";
-import { keptBy } from "../cut/cut.reference.ts";
+import { keptBy } from "../kept.ts";
 import { keyOf } from "../key.ts";
 import { logitRow } from "../logit.ts";
 import { gumbel } from "../noise.ts";
@@ -23,7 +23,7 @@ export function sampleSlicesReference(
   for (let row = 0; row < tokens; row++) {
     const { seed, inverseTemperature, noiseScale } = decodeSettings(u32(operands.settings), row);
     const logits = logitRow(operands, row);
-    const isKept = operands.cut && keptBy(operands, row);
+    const isKept = keptBy(operands, row);
     // Two ids share a block of random words.
     let block = -1;
     for (let slice = 0; slice < slices; slice++) {

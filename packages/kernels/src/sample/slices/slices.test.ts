@@ -15,11 +15,18 @@ const settingsTensor = (make: TensorMaker, rows: Partial<SampleSettings>[]) =>
     "u32",
   );
 
+interface Options {
+  readonly settings?: Partial<SampleSettings>;
+  readonly cut?: number[];
+  readonly typical?: number[];
+  readonly noise?: boolean;
+}
+
 const byHand = (
   name: string,
   logits: number[],
   expected: [key: number, id: number],
-  { settings = {}, cut, noise = false }: { settings?: Partial<SampleSettings>; cut?: number[]; noise?: boolean } = {},
+  { settings = {}, cut, typical, noise = false }: Options = {},
 ): Case => ({
   name,
   operands: async (make) => ({
@@ -29,6 +36,7 @@ const byHand = (
     settings: await settingsTensor(make, [settings]),
     steps: await make.of([3], [1], "u32"),
     cut: cut && (await make.of(cut, [1, 3], "u32")),
+    typical: typical && (await make.of(typical, [1, 3], "u32")),
   }),
   params: { noise },
   outputs: ["keys", "ids"],
@@ -85,6 +93,19 @@ testKernel(sampleSlices, [
       settings: { greedy: true, temperature: 50 },
     },
   ),
+  byHand("the likeliest of those that are typical", [1, 5, 2, 3.5, 4], [keyOf(3.5), 3], {
+    typical: [bits(2.5), bits(1), 3],
+  }),
+  byHand("of those that deviate as much, the lower ids", [1, 2, 3, 2, 3], [keyOf(3), 2], {
+    typical: [bits(2.5), bits(0.5), 3],
+  }),
+  byHand("and nothing that a cut leaves out", [1, 5, 2, 3, 3], [keyOf(3), 3], {
+    typical: [bits(2.5), bits(2), 4],
+    cut: [keyOf(3), 3, bits(5)],
+  }),
+  byHand("a NaN wins over what is typical", [1, 5, Number.NaN], [NAN_KEY, 2], {
+    typical: [bits(1), bits(0), 0],
+  }),
   // At this temperature noise alone would decide.
   ...[0, 1, 2, 3].map(
     (seed): Case => ({

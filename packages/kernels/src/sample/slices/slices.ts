@@ -4,12 +4,14 @@
  *   score[id] = l[id]                                          to take the likeliest
  *   score[id] = l[id] / temperature + gumbel(seed, step, id)   to draw one, for those rows whose settings ask for noise
  *
- * The second makes the best of all a draw from softmax(l / temperature): see `noise.ts`. Ids beyond a cut have no part in it.
+ * The second makes the best of all a draw from softmax(l / temperature): see `noise.ts`. Ids beyond a cut, or that are not typical, have no
+ * part in it.
  */
 import { defineKernel, type Tensor } from "@blackmamba/tensor";
 import { expectOperand } from "../../check.ts";
 import { CUT_WIDTH } from "../cut/cut-words.ts";
 import { SETTINGS_WIDTH } from "../settings.ts";
+import { TYPICAL_WIDTH } from "../typical/typical-words.ts";
 import { sliceCount } from "./slice-count.ts";
 import { sampleSlicesCpu } from "./slices.cpu.ts";
 import { sampleSlicesReference } from "./slices.reference.ts";
@@ -29,6 +31,8 @@ export type SampleSlicesOperands = {
   readonly steps: Tensor;
   /** u32 [rows, CUT_WIDTH]: which ids are left; left out: all */
   readonly cut?: Tensor | undefined;
+  /** u32 [rows, TYPICAL_WIDTH]: which of these are left; left out: all */
+  readonly typical?: Tensor | undefined;
 };
 
 /** Parameters of {@link sampleSlices}. */
@@ -41,7 +45,7 @@ export type SampleSlicesParams = {
 export const sampleSlices = defineKernel<SampleSlicesOperands, SampleSlicesParams>({
   name: "sample-slices",
 
-  check({ keys, ids, logits, settings, steps, cut }) {
+  check({ keys, ids, logits, settings, steps, cut, typical }) {
     const [rows, vocab = 0] = logits.shape;
     expectOperand("sample-slices", "logits", logits, ["f32"], [undefined, undefined]);
     expectOperand("sample-slices", "keys", keys, ["u32"], [rows, sliceCount(vocab)]);
@@ -49,6 +53,7 @@ export const sampleSlices = defineKernel<SampleSlicesOperands, SampleSlicesParam
     expectOperand("sample-slices", "settings", settings, ["u32"], [rows, SETTINGS_WIDTH]);
     expectOperand("sample-slices", "steps", steps, ["u32"], [rows]);
     expectOperand("sample-slices", "cut", cut, ["u32"], [rows, CUT_WIDTH]);
+    expectOperand("sample-slices", "typical", typical, ["u32"], [rows, TYPICAL_WIDTH]);
   },
 
   shader: sampleSlicesShader,

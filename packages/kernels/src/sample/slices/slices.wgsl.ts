@@ -4,7 +4,7 @@
  */
 import type { AdapterTraits, Shader } from "@blackmamba/tensor";
 import { spread, WORKGROUP_INDEX } from "../../dispatch.ts";
-import { KEPT, keptBinding } from "../cut/kept.wgsl.ts";
+import { keptBindings, keptCode } from "../kept.wgsl.ts";
 import { NAN_KEY } from "../key.ts";
 import { logitBindings, logitCode, setting, settingWord } from "../logit.wgsl.ts";
 import { NOISE } from "../noise.wgsl.ts";
@@ -16,7 +16,8 @@ export function sampleSlicesShader(
   { noise }: SampleSlicesParams,
   { software }: AdapterTraits,
 ): Shader {
-  const { keys, ids, logits, steps, cut } = operands;
+  const { keys, ids, logits, steps, cut, typical } = operands;
+  const isAll = !cut && !typical;
   const [vocab, slices] = [logits.shape[1] as number, keys.shape[1] as number];
   // An emulated GPU runs lanes one after another. On a real one, more pairs to a lane and a smaller tree were slower.
   const lanes = software ? 1 : SLICE / 2;
@@ -26,11 +27,11 @@ export function sampleSlicesShader(
       { name: "ids", tensor: ids, access: "read_write", type: "array<u32>" },
       { name: "steps", tensor: steps, access: "read", type: "array<u32>" },
       ...logitBindings(operands),
-      ...(cut ? [keptBinding(cut)] : []),
+      ...keptBindings(operands),
     ],
     code: `${logitCode(operands)}
 ${noise ? NOISE : ""}
-${cut ? KEPT : ""}
+${isAll ? "" : keptCode(operands)}
 
 struct Best { key: u32, id: u32 }
 
@@ -50,7 +51,7 @@ fn bestOf(row: u32, first: u32, end: u32) -> Best {
     let bits = bitsOf(row, id);
     if (!isNumber(bits)) { return better(best, Best(${NAN_KEY}u, id)); }
     let value = bitcast<f32>(bits);
-    ${cut ? "if (!isKept(row, value, id)) { continue; }" : ""}
+    ${isAll ? "" : "if (!isKept(row, value, id)) { continue; }"}
     ${noise ? `let score = value * ${setting("inverseTemperature")} + ${setting("noiseScale")} * gumbel(words[i]);` : "let score = value;"}
     best = better(best, Best(keyOf(score), id));
   }
