@@ -16,6 +16,7 @@ const mayImport = {
   ssm: ["tensor", "kernels"],
   moe: ["tensor", "kernels"],
   model: ["tensor", "kernels", "ssm", "moe", "checkpoint", "hub", "tokenizer"],
+  server: ["model", "tokenizer"],
   eval: ["model", "tokenizer"],
 };
 

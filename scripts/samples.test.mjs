@@ -46,6 +46,9 @@ beforeAll(async () => {
   await giveModels(clone);
   for (const name of ["@types", "@webgpu", "vite"])
     await symlink(join(root, "node_modules", name), join(clone, "node_modules", name));
+  // The clients of a server, as readers install them.
+  for (const name of ["@ai-sdk", "ai", "openai"])
+    await symlink(join(root, "packages/server/node_modules", name), join(clone, "node_modules", name));
 }, 300_000);
 
 afterAll(() => rm(clone, { recursive: true, force: true }));

@@ -79,7 +79,7 @@ describe("text", () => {
     const args = ["generate", "-", "--device", "cpu", "--max-tokens", "12", "--json"];
     const { exitCode, out } = await blackmamba(args, { input: "The dog was\n" });
     const result = JSON.parse(out);
-    expect(result).toMatchObject({ prompt: "The dog was", tokens: 12, promptTokens: 4, stopReason: "length" });
+    expect(result).toMatchObject({ prompt: "The dog was", tokens: 12, promptTokens: 4, finishReason: "length" });
     expect(result.ids).toHaveLength(12);
     expect(GREEDY_START.startsWith(`The dog was${result.text}`.slice(0, GREEDY_START.length))).toBe(true);
     expect(result.device.kind).toBe("cpu");
@@ -92,6 +92,65 @@ describe("text", () => {
     expect(first.exitCode).toBe(0);
     expect(second.out).toBe(first.out);
   });
+});
+
+describe("a state in a file", () => {
+  const twenty = ["--device", "cpu", "--max-tokens", "20"];
+
+  test("20 tokens and 20 more are the 40 at once, and another model's state is refused", async () => {
+    const saved = await blackmamba(["generate", "The dog was", ...twenty, "--save-state", "dog.state"]);
+    expect(saved.exitCode).toBe(0);
+    expect(saved.err).toMatch(/\nsaved the state after 24 tokens in dog\.state: [\d.]+ kB\n/);
+    const more = await blackmamba(["generate", "", ...twenty, "--load-state", "dog.state", "--json"]);
+    const whole = await blackmamba(["generate", "The dog was", "--device", "cpu", "--max-tokens", "40"]);
+    expect(`${saved.out.replace(/\n$/, "")}${JSON.parse(more.out).text}\n`).toBe(whole.out);
+    const other = await createModelFolder(join(folder, crypto.randomUUID()));
+    const refused = await blackmamba(["generate", ...twenty, "--load-state", "dog.state", "--model", other]);
+    expectFailure(refused, 1, /dog\.state: the saved state: expected one of this model, .* found one of the model /);
+  });
+
+  test("is saved to the token that was shown, when Ctrl-C comes", async () => {
+    const args = [
+      "generate",
+      "The dog was",
+      "--device",
+      "cpu",
+      "--max-tokens",
+      "100000",
+      "--save-state",
+      "stopped.state",
+    ];
+    const { child, ended } = start([...args, "--logit-bias", "0:-Infinity", "--json"]);
+    await written(child.stderr, /\nloaded /);
+    await setTimeout(500);
+    child.kill("SIGINT");
+    const { exitCode, out, err } = await ended;
+    expect(exitCode).toBe(130);
+    const { finishReason, tokens, text } = JSON.parse(out);
+    expect(finishReason).toBe("interrupted");
+    expect(err).toContain(`saved the state after ${4 + tokens} tokens in stopped.state`);
+    const more = ["generate", "--device", "cpu", "--max-tokens", "5", "--json", "--logit-bias", "0:-Infinity"];
+    const continued = JSON.parse((await blackmamba([...more, "--load-state", "stopped.state"])).out);
+    const atOnce = [...more.slice(0, 1), "The dog was", ...more.slice(1), "--max-tokens", String(tokens + 5)];
+    expect(`${text}${continued.text}`).toBe(JSON.parse((await blackmamba(atOnce)).out).text);
+  });
+});
+
+test("several samples of a prompt, with log-probabilities", async () => {
+  const args = ["generate", "The dog was", "--device", "cpu", "--max-tokens", "4", "--seed", "3"];
+  const { exitCode, out } = await blackmamba([...args, "--samples", "2", "--json", "--logprobs", "2"]);
+  expect(exitCode).toBe(0);
+  const { samples, tokens } = JSON.parse(out);
+  expect(tokens).toBe(8);
+  expect(samples[0].text).not.toBe(samples[1].text);
+  for (const { text, logprobs, finishReason } of samples) {
+    expect(finishReason).toBe("length");
+    expect(logprobs.map((token: { text: string }) => token.text).join("")).toBe(text);
+    for (const { logprob, topLogprobs } of logprobs) {
+      expect(topLogprobs).toHaveLength(2);
+      expect(topLogprobs[0].logprob).toBeGreaterThanOrEqual(logprob);
+    }
+  }
 });
 
 test("info describes the default model", async () => {
@@ -335,6 +394,52 @@ describe("stopping", () => {
     child.kill("SIGINT");
     expect(await ended).toEqual({ exitCode: 130, out: "", err: "" });
     expect(await readdir(folder)).not.toContain("large-q4");
+  });
+
+  describe("a server", () => {
+    /** One that is in the midst of a stream, of so many tokens. */
+    async function streaming(maxTokens: number) {
+      const { child, ended } = start(["serve", "--device", "cpu", "--port", "0"], { BLACKMAMBA_API_KEYS: "secret" });
+      let url = "";
+      child.stdout.on("data", (text: string) => (url += text));
+      await written(child.stdout, /\n/);
+      const response = await fetch(`${url.trim()}/v1/completions`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Authorization: "Bearer secret" },
+        body: JSON.stringify({ prompt: "The dog was", max_tokens: maxTokens, temperature: 0, stream: true }),
+      });
+      expect(response.status).toBe(200);
+      return { child, ended, response, url: url.trim() };
+    }
+
+    test("finishes what is under way at SIGTERM, and exits with 0", async () => {
+      const { child, ended, response, url } = await streaming(200);
+      child.kill("SIGTERM");
+      const text = await response.text();
+      expect(text.match(/"text":" hungry"/)).not.toBeNull();
+      expect(text).toMatch(/"finish_reason":"(length|stop)".*\n\ndata: \[DONE\]\n\n$/);
+      const { exitCode, out, err } = await ended;
+      expect(out).toBe(`${url}\n`);
+      expect(err).toMatch(/shutting down: finishing what is under way\n.* POST \/v1\/completions 200 in /);
+      expect(exitCode).toBe(0);
+    });
+
+    test("ends at once when it is told twice", async () => {
+      const { child, ended, response } = await streaming(4000);
+      child.kill("SIGTERM");
+      await written(child.stderr, /shutting down/);
+      child.kill("SIGTERM");
+      expect((await ended).exitCode).toBe(143);
+      await expect(response.text()).rejects.toThrow();
+    });
+
+    test("whose port is another's says so before it loads anything", async () => {
+      const { child, url } = await streaming(1);
+      const second = await blackmamba(["serve", "--port", new URL(url).port]);
+      expectFailure(second, 1, /expected to listen there, found that another program listens there/);
+      expect(second.err).not.toContain("device");
+      child.kill("SIGKILL");
+    });
   });
 
   test("a process that is killed at any moment leaves the model before or the one after, and nothing that stays", async () => {

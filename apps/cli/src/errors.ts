@@ -5,8 +5,8 @@
 import { CommanderError } from "commander";
 import type { Io } from "./io.ts";
 
-/** Exit codes: 0 done, 1 a failure, 2 wrong use, 130 interrupted. */
-export type ExitCode = 0 | 1 | 2 | 130;
+/** Exit codes: 0 done, 1 a failure, 2 wrong use, 130 interrupted, 143 terminated. */
+export type ExitCode = 0 | 1 | 2 | 130 | 143;
 
 /** The command line itself is wrong. */
 export class UsageError extends Error {
@@ -93,13 +93,23 @@ export class ReportFileError extends Error {
   }
 }
 
-/** A file of text that is to be evaluated cannot be read. */
-export class TextFileError extends Error {
-  readonly code = "ERR_TEXT_FILE";
+/** A file with what a server is to know cannot be read, or holds nothing. */
+export class ServerFileError extends Error {
+  readonly code = "ERR_SERVER_FILE";
+
+  constructor(option: string, message: string, options?: ErrorOptions) {
+    super(`${option}: ${message}`, options);
+    this.name = "ServerFileError";
+  }
+}
+
+/** A file that a command is to read cannot be read, or is not what it should be. */
+export class InputFileError extends Error {
+  readonly code = "ERR_INPUT_FILE";
 
   constructor(path: string, message: string, options?: ErrorOptions) {
     super(`${path}: ${message}`, options);
-    this.name = "TextFileError";
+    this.name = "InputFileError";
   }
 }
 

@@ -6,10 +6,14 @@
 import type { EvalModel, EvalTokenizer } from "@blackmamba/eval";
 import type { FileCache } from "@blackmamba/hub";
 import type {
+  BatchToken,
   ConvertedWeights,
   DeviceChoice,
   DeviceListing,
+  GenerateBatchOptions,
+  GeneratedToken,
   GenerateOptions,
+  GenerateResult,
   LoadProgress,
   ModelDescription,
   Device as ModelDevice,
@@ -17,6 +21,7 @@ import type {
   QuantizedDType,
   WriteProgress,
 } from "@blackmamba/model";
+import type { RequestRecord, ServerOptions } from "@blackmamba/server";
 import type { Tokenizer } from "@blackmamba/tokenizer";
 import type { PresetName } from "./bench/presets.ts";
 import type { BenchReport } from "./bench/report.ts";
@@ -56,20 +61,21 @@ export interface State {
 /** The library's options, with the state that the text goes on from. */
 export type TextOptions = Omit<GenerateOptions, "state"> & { readonly state?: State | undefined };
 
+/** Text into ids and back. */
+export type TextTokenizer = Omit<EvalTokenizer, "encode"> & Pick<Tokenizer, "encode" | "encodePrompt" | "decode">;
+
 export interface Model extends EvalModel {
-  readonly tokenizer:
-    | (Omit<EvalTokenizer, "encode"> & Pick<Tokenizer, "encode" | "encodePrompt" | "decode">)
-    | undefined;
+  readonly tokenizer: TextTokenizer | undefined;
   readonly parameters: ParameterCount;
   readonly fingerprint: string;
   generate(
     prompt: string | ArrayLike<number>,
     options?: TextOptions,
-  ): AsyncGenerator<
-    { readonly id: number; readonly text: string },
-    { readonly finishReason: "stop" | "length" },
-    undefined
-  >;
+  ): AsyncGenerator<GeneratedToken, GenerateResult, undefined>;
+  generateBatch(
+    prompts: readonly string[],
+    options: GenerateBatchOptions,
+  ): AsyncGenerator<BatchToken, readonly GenerateResult[], undefined>;
   createState(): State;
   loadState(bytes: Uint8Array): Promise<State>;
   dispose(): Promise<void>;
@@ -104,6 +110,21 @@ export interface SynthModelOptions {
   readonly onProgress: (progress: WriteProgress) => void;
 }
 
+/** A server that listens; its model may still be loading. */
+export interface RunningServer {
+  readonly url: string;
+  /** Resolves when the model is there; rejects with why it is not. */
+  readonly ready: Promise<void>;
+  /** Finishes what is under way, for so long at most, and listens no more. */
+  close(options: { readonly deadlineMs: number }): Promise<void>;
+}
+
+export interface ServeOptions extends Omit<ServerOptions, "onRequest"> {
+  readonly host: string;
+  readonly port: number;
+  readonly onRequest: (record: RequestRecord) => void;
+}
+
 /** What a bench measures: random weights of a shape, or a checkpoint. */
 export type BenchModelChoice = BenchRequest["model"];
 
@@ -121,6 +142,10 @@ export interface Library {
   bench(request: Omit<BenchRequest, "device"> & { readonly device: Device }): Promise<BenchReport>;
   /** The models from a hub that are kept here. */
   openCache(): Promise<Pick<FileCache, "list" | "verify" | "remove">>;
+  /** The chat template in the model's folder, if there is one. */
+  findChatTemplate(folder: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Listens; then loads, and serves what that gives. */
+  serve(load: () => Promise<Model>, options: ServeOptions): Promise<RunningServer>;
   listDevices(): Promise<readonly DeviceListing[]>;
   /** The folder of the model that is used when none is named. */
   defaultModelFolder(): Promise<string>;

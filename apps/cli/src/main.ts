@@ -7,11 +7,14 @@ import { run } from "./run.ts";
 const { stdin, stdout, stderr, env } = process;
 const stop = new AbortController();
 
-process.on("SIGINT", () => {
-  // Whoever asks twice does not want to wait.
-  if (stop.signal.aborted) process.exit(130);
-  stop.abort(new StopError("interrupted", 130));
-});
+const signals = { SIGINT: ["interrupted", 130], SIGTERM: ["terminated", 143] } as const;
+for (const [signal, [what, exitCode]] of Object.entries(signals)) {
+  process.on(signal, () => {
+    // Whoever asks twice does not want to wait.
+    if (stop.signal.aborted) process.exit(exitCode);
+    stop.abort(new StopError(what, exitCode));
+  });
+}
 stdout.on("error", (error: NodeJS.ErrnoException) => {
   // `blackmamba generate | head -1`: the reader has what it wanted.
   const reason = error.code === "EPIPE" ? new StopError("output closed", 0) : cannotWrite(error);

@@ -2,17 +2,23 @@ import { describe, expect, test } from "vitest";
 import { UsageError } from "./errors.ts";
 import {
   parseDevice,
+  parseLogitBias,
+  parseLogprobs,
   parseMaxTokens,
   parseMinP,
+  parseMinTokens,
   parseModelFolder,
+  parsePenalty,
   parseQuantize,
   parseRepetitionPenalty,
   parseSeed,
   parseShardSize,
   parseStop,
+  parseStopId,
   parseTemperature,
   parseTopK,
   parseTopP,
+  parseTypicalP,
 } from "./options.ts";
 
 /** No number at all, whichever option it is given to. */
@@ -79,6 +85,34 @@ describe.each([
     expected: "a number above 0",
   },
   {
+    option: "--typical-p",
+    parse: parseTypicalP,
+    good: { "1": 1, "0.2": 0.2 },
+    bad: ["0", "1.0001", "-0.5"],
+    expected: "a number above 0 and at most 1",
+  },
+  {
+    option: "--min-tokens",
+    parse: parseMinTokens,
+    good: { "0": 0, "30": 30 },
+    bad: ["1.5", "1e3"],
+    expected: "a whole number of 0 or more",
+  },
+  {
+    option: "--logprobs",
+    parse: parseLogprobs,
+    good: { "0": 0, "20": 20 },
+    bad: ["21", "1.5"],
+    expected: "a whole number from 0 to 20",
+  },
+  {
+    option: "--stop-id",
+    parse: (text: string) => parseStopId(text)[0],
+    good: { "0": 0, "50279": 50_279 },
+    bad: ["1.5", "1e2"],
+    expected: "an id of the vocabulary, a whole number of 0 or more",
+  },
+  {
     option: "--seed",
     parse: parseSeed,
     good: { "0": 0, "42": 42, "4294967295": 4_294_967_295 },
@@ -120,6 +154,47 @@ test("--model takes a folder, and is not satisfied with the option that follows 
 test("--stop takes any text but none, and each use adds one", () => {
   expect(parseStop("\n\n", parseStop("--"))).toEqual(["--", "\n\n"]);
   expect(() => parseStop("")).toThrow('--stop: expected some text, found ""');
+});
+
+test("penalties are numbers that may be negative", () => {
+  const parse = parsePenalty("--presence-penalty");
+  expect(["0", "2", "-2", "-.5", "1e-1"].map(parse)).toEqual([0, 2, -2, -0.5, 0.1]);
+  for (const text of [...NO_NUMBERS.filter((other) => other !== "-1"), "2.1", "-2.1", "--1", "-", "- 1"]) {
+    const message = `--presence-penalty: expected a number from -2 to 2, found ${JSON.stringify(text)}`;
+    expect(() => parse(text)).toThrow(message);
+  }
+});
+
+test("--logit-bias takes ids, each with a number of either sign, and each use adds one", () => {
+  const biases = ["42:-2.5", "0:100", "7:-Infinity", "8:.5"];
+  expect(biases.reduce((before, text) => parseLogitBias(text, before), {})).toEqual({
+    ...{ 42: -2.5, 0: 100, 7: Number.NEGATIVE_INFINITY, 8: 0.5 },
+  });
+  for (const text of [
+    "",
+    "42",
+    ":",
+    "42:",
+    ":1",
+    "-1:1",
+    "1.5:1",
+    "1:2:3",
+    "1:Infinity",
+    "1:-1e999",
+    "1:NaN",
+    "1: 2",
+  ]) {
+    expect(() => parseLogitBias(text)).toThrow(
+      `--logit-bias: expected an id and what is added to its logit, such as 42:-2.5 or 42:-Infinity, found ${JSON.stringify(text)}`,
+    );
+  }
+  expect(() => parseLogitBias("42:1", { 42: 0 })).toThrow(
+    '--logit-bias: expected one bias for the id 42, found "42:1"',
+  );
+});
+
+test("each use of --stop-id adds one", () => {
+  expect(parseStopId("0", parseStopId("7"))).toEqual([7, 0]);
 });
 
 test("--shard-size takes a size with its unit", () => {

@@ -10,6 +10,7 @@ import { addDevices } from "./program/devices.ts";
 import { addEval } from "./program/eval.ts";
 import { addGenerate } from "./program/generate.ts";
 import { addInfo } from "./program/info.ts";
+import { addServe } from "./program/serve.ts";
 import { addSynth } from "./program/synth.ts";
 import { version } from "./version.ts";
 
@@ -30,16 +31,18 @@ export function createProgram(io: Io, library: Library): Command {
 Examples:
   $ blackmamba generate "The dog was"
   $ blackmamba chat
+  $ blackmamba serve --port 8080
   $ blackmamba info
   $ blackmamba convert ./my-model ./my-model-q8 --quantize q8_0
   $ blackmamba devices
 
-Exit codes: 0 done, 1 failure, 2 wrong use, 130 interrupted.
+Exit codes: 0 done, 1 failure, 2 wrong use, 130 interrupted, 143 terminated.
 BLACKMAMBA_DEBUG=1 adds where an error arose.`,
     );
 
   addGenerate(program, io, library);
   addChat(program, io, library);
+  addServe(program, io, library);
   addInfo(program, io, library);
   addConvert(program, io, library);
   addSynth(program, io, library);

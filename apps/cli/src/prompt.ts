@@ -5,9 +5,13 @@ import { abortable, type Io } from "./io.ts";
 /** For whoever only wants to see it run. */
 export const DEFAULT_PROMPT = "Once upon a time";
 
-/** `-` reads all of standard input; nothing given is the default prompt, so that no open pipe is waited for. */
-export async function readPrompt(argument: string | undefined, io: Pick<Io, "stdin" | "signal">): Promise<string> {
-  if (argument !== "-") return argument ?? DEFAULT_PROMPT;
+/** `-` reads all of standard input; nothing given is what is said here, so that no open pipe is waited for. */
+export async function readPrompt(
+  argument: string | undefined,
+  io: Pick<Io, "stdin" | "signal">,
+  otherwise: string,
+): Promise<string> {
+  if (argument !== "-") return argument ?? otherwise;
   const bytes = await abortable(readAll(io.stdin), io.signal);
   try {
     // The line end that a shell or an editor puts after the last word is no part of the prompt.

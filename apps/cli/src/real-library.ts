@@ -25,6 +25,8 @@ export const realLibrary: Library = {
   bench: async ({ device, ...request }) =>
     (await import("./bench/run-bench.ts")).runBench({ ...request, device: device as ModelDevice }),
   openCache: async () => (await import("@blackmamba/hub")).openCache(),
+  findChatTemplate: async (folder, signal) => (await import("@blackmamba/server")).findChatTemplate(folder, { signal }),
+  serve: async (load, options) => (await import("./serve-model.ts")).serveModel(load, options),
   listDevices: async () => (await model()).listDevices(),
   defaultModelFolder: async () => (await import("@blackmamba/storyteller")).modelFolder,
 };

@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { run } from "./run.ts";
 import { fakeIo, INTERRUPTED, OUTPUT_CLOSED } from "./testing/fake-io.ts";
 import { DESCRIPTION, DEVICES, fakeLibrary, REPORT, STORY } from "./testing/fake-library.ts";
@@ -55,6 +55,9 @@ describe("generate", () => {
 
     const sampling = ["--temperature", "0.5", "--top-k", "40", "--top-p", "0.9", "--seed", "7", "--max-tokens", "9"];
     sampling.push("--min-p", "0.1", "--repetition-penalty", "1.2", "--stop", "\n\n", "--stop=--");
+    sampling.push("--typical-p", "0.8", "--frequency-penalty", "-0.5", "--presence-penalty", "0.25");
+    sampling.push("--logit-bias", "5:-100", "--logit-bias", "6:-Infinity", "--min-tokens", "4");
+    sampling.push("--stop-id", "3", "--stop-id", "4");
     const full = await blackmamba(["generate", "A", "--device", "webgpu", "--model", "m", ...sampling]);
     expect(full.library.calls.map(({ arguments: values }) => values)).toEqual([
       ["webgpu"],
@@ -68,8 +71,14 @@ describe("generate", () => {
           topP: 0.9,
           minP: 0.1,
           repetitionPenalty: 1.2,
+          typicalP: 0.8,
+          frequencyPenalty: -0.5,
+          presencePenalty: 0.25,
+          logitBias: { 5: -100, 6: Number.NEGATIVE_INFINITY },
+          minTokens: 4,
           seed: 7,
           stop: ["\n\n", "--"],
+          stopIds: [3, 4],
           signal: expect.anything(),
         },
       ],
@@ -111,7 +120,7 @@ describe("generate", () => {
       ids: [0, 1],
       promptTokens: 2,
       tokens: 2,
-      stopReason: "length",
+      finishReason: "length",
       firstTokenMs: expect.any(Number),
       durationMs: expect.any(Number),
       tokensPerSecond: expect.any(Number),
@@ -123,7 +132,41 @@ describe("generate", () => {
 
   test("--json tells a text that ended from one that was cut", async () => {
     const { out } = await blackmamba(["generate", "--json"], fakeIo(), fakeLibrary({ pieces: STORY }));
-    expect(JSON.parse(out)).toMatchObject({ stopReason: "end", tokens: 4 });
+    expect(JSON.parse(out)).toMatchObject({ finishReason: "stop", tokens: 4 });
+  });
+
+  test("--json with --logprobs tells how likely each token was, and others, with their texts", async () => {
+    const { out, library } = await blackmamba(["generate", "--json", "--logprobs", "2", "--max-tokens", "2"]);
+    expect(library.calls.at(-1)!.arguments[1]).toMatchObject({ logprobs: 2 });
+    const topLogprobs = [
+      { id: 0, text: ", there", logprob: -1 },
+      { id: 1, text: " was", logprob: -2 },
+    ];
+    expect(JSON.parse(out).logprobs).toEqual([
+      { id: 0, text: ", there", logprob: -0.5, topLogprobs },
+      { id: 1, text: " was", logprob: -0.5, topLogprobs },
+    ]);
+    const none = await blackmamba(["generate", "--json", "--logprobs", "0", "--max-tokens", "1"]);
+    expect(JSON.parse(none.out).logprobs).toEqual([{ id: 0, text: ", there", logprob: -0.5, topLogprobs: [] }]);
+  });
+
+  test.each([
+    [["--logprobs", "2"], "--logprobs: expected --json beside it, as text has no place for them, found none"],
+    [["--max-tokens", "5", "--min-tokens", "6"], "--min-tokens: expected at most --max-tokens, 5, found 6"],
+    [
+      ["-n", "2", "--save-state", "s"],
+      "--samples: expected no --save-state, as a state goes along with one text, found both",
+    ],
+    [
+      ["-n", "2", "--load-state", "s"],
+      "--samples: expected no --load-state, as a state goes along with one text, found both",
+    ],
+    [["--samples", "0"], '--samples: expected a whole number from 1 to 10000000, found "0"'],
+    [["--save-state", "--json"], '--save-state: expected a file, found "--json"'],
+  ])("refuses %j before anything is loaded", async (args, message) => {
+    const { exitCode, err, library } = await blackmamba(["generate", ...args]);
+    expect([exitCode, err]).toEqual([2, `blackmamba: ${message}; see blackmamba generate --help\n`]);
+    expect(library.calls).toEqual([]);
   });
 
   test("shows a bar while loading only to a terminal, and removes it", async () => {
@@ -136,6 +179,161 @@ describe("generate", () => {
   test("the line about the device is one line", async () => {
     const library = fakeLibrary({ deviceReason: "cpu: the driver said\n  no" });
     expect((await blackmamba(["generate"], fakeIo(), library)).errLines[0]).toBe("device cpu: the driver said no");
+  });
+});
+
+describe("generate --samples", () => {
+  const twice = ["generate", "Once", "-n", "2", "--max-tokens", "3"];
+
+  test("shows each text under its number, at the end", async () => {
+    const { exitCode, out, errLines, library } = await blackmamba(twice);
+    expect(exitCode).toBe(0);
+    expect(out).toBe("[1 of 2]\nOnce, there was a snake\n\n[2 of 2]\nOnce, there was a snake\n");
+    expect(errLines[2]).toMatch(/^6 tokens in \d+ ms, /);
+    const options = { maxTokens: 3, n: 2, temperature: 1, signal: expect.anything() };
+    expect(library.calls.at(-1)!.arguments).toEqual([["Once"], options]);
+    expect(library.disposed).toEqual(["model", "device"]);
+  });
+
+  test("of a model that ends its texts with a line end", async () => {
+    const { out } = await blackmamba(["generate", "Once", "-n", "2"], fakeIo(), fakeLibrary({ pieces: STORY }));
+    expect(out).toBe("[1 of 2]\nOnce, there was a snake.\n\n[2 of 2]\nOnce, there was a snake.\n");
+  });
+
+  test("leaves the temperature to the library where it makes no difference, and to the user", async () => {
+    const temperatureOf = async (...args: string[]) =>
+      (await blackmamba(["generate", "--max-tokens", "1", ...args])).library.calls.at(-1)!.arguments[1];
+    expect(await temperatureOf("-n", "1")).toEqual({ maxTokens: 1, n: 1, signal: expect.anything() });
+    expect(await temperatureOf("-n", "2", "--temperature", "0")).toMatchObject({ temperature: 0 });
+  });
+
+  test("--json has them in an array", async () => {
+    const library = fakeLibrary({ pieces: STORY });
+    const { out } = await blackmamba([...twice.slice(0, -2), "--json", "--logprobs", "0"], fakeIo(), library);
+    const text = { text: ", there was a snake.\n", ids: [0, 1, 2, 3], tokens: 4, finishReason: "stop" };
+    const logprobs = STORY.map((own, id) => ({ id, text: own, logprob: -0.5, topLogprobs: [] }));
+    expect(JSON.parse(out)).toEqual({
+      prompt: "Once",
+      samples: [
+        { ...text, logprobs },
+        { ...text, logprobs },
+      ],
+      promptTokens: 1,
+      tokens: 8,
+      firstTokenMs: expect.any(Number),
+      durationMs: expect.any(Number),
+      tokensPerSecond: expect.any(Number),
+      device: { kind: "cpu", name: "CPU", software: true, reason: "cpu: there is no WebGPU adapter" },
+      model: "/models/storyteller",
+    });
+  });
+
+  test("shows a bar meanwhile only to a terminal, and removes it", async () => {
+    expect((await blackmamba(twice, fakeIo({ isTTY: true }))).err).toMatch(/writing .*% of 6 tokens/);
+    expect((await blackmamba(twice)).err).not.toContain("%");
+  });
+
+  test("a failure shows what there was, and Ctrl-C before the first token nothing", async () => {
+    const failing = fakeLibrary({ errors: { advance: coded("ERR_DEVICE_LOST", "the device is gone") } });
+    const failed = await blackmamba(twice, fakeIo(), failing);
+    expect([failed.exitCode, failed.out]).toEqual([1, "[1 of 2]\nOnce, there\n\n[2 of 2]\nOnce, there\n"]);
+    const io = fakeIo();
+    setTimeout(() => io.stop(INTERRUPTED), 10);
+    expect(await blackmamba(twice, io, fakeLibrary({ hangs: "generate" }))).toMatchObject({ exitCode: 130, out: "" });
+    const other = fakeIo();
+    setTimeout(() => other.stop(INTERRUPTED), 10);
+    const { out } = await blackmamba([...twice, "--json"], other, fakeLibrary({ hangs: "generate" }));
+    const nothing = { text: "", ids: [], tokens: 0, finishReason: "interrupted" };
+    expect(JSON.parse(out).samples).toEqual([nothing, nothing]);
+  });
+});
+
+describe("generate with a state in a file", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "blackmamba-state-"));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const contents = () => readFile(join(folder, "s"), "utf8");
+  const three = (...args: string[]) => ["generate", ...args, "--max-tokens", "3"];
+
+  test("is saved at the end, and gone on from without a prompt", async () => {
+    const path = join(folder, "s");
+    const saved = await blackmamba(three("Once upon", "--save-state", path));
+    expect(saved.exitCode).toBe(0);
+    expect(await contents()).toBe("5");
+    expect(saved.errLines[2]).toBe(`saved the state after 5 tokens in ${path}: 1 bytes`);
+    expect(saved.library.calls.at(-1)!.arguments[1]).toMatchObject({ state: 0 });
+    const loaded = await blackmamba(three("--load-state", path, "--json"));
+    expect(loaded.library.calls.at(-1)!.arguments).toMatchObject(["", { state: 5 }]);
+    expect(JSON.parse(loaded.out)).toMatchObject({ prompt: "", promptTokens: 0, tokens: 3 });
+    const both = await blackmamba(three("a b c", "--load-state", path, "--save-state", path, "--force"));
+    expect(both.out).toBe("a b c, there was a snake\n");
+    expect(await contents()).toBe("11");
+    expect(await readdir(folder)).toEqual(["s"]);
+  });
+
+  test("is saved after Ctrl-C, and where the reader goes away or the model fails, to the token that was shown", async () => {
+    const path = join(folder, "s");
+    const stops = [INTERRUPTED, OUTPUT_CLOSED].map((reason) =>
+      fakeIo({ onOut: (io) => void (io.out().endsWith(" was") && io.stop(reason)) }),
+    );
+    for (const io of stops) {
+      const { exitCode, out } = await blackmamba(["generate", "Once", "--save-state", path, "--force"], io);
+      expect([exitCode, out]).toEqual([io === stops[0] ? 130 : 0, "Once, there was\n"]);
+      expect(await contents()).toBe("3");
+      await rm(path);
+    }
+    const library = fakeLibrary({ errors: { advance: coded("ERR_DEVICE_LOST", "the device is gone") } });
+    const failed = await blackmamba(["generate", "Once", "--save-state", path], fakeIo(), library);
+    expect(failed.errLines.at(-1)).toBe("blackmamba: the device is gone");
+    expect(await contents()).toBe("2");
+  });
+
+  test("is not saved where the prompt was not read", async () => {
+    const path = join(folder, "s");
+    const library = fakeLibrary({ errors: { generate: coded("ERR_PROMPT", "no tokens") } });
+    const { exitCode, errLines } = await blackmamba(["generate", "Once", "--save-state", path], fakeIo(), library);
+    expect(exitCode).toBe(2);
+    expect(errLines.slice(-2)).toEqual([
+      `${path}: no state was saved, as the prompt was not read to its end`,
+      "blackmamba: no tokens",
+    ]);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test("a file that is there stays without --force, and is refused before anything is loaded", async () => {
+    const path = join(folder, "s");
+    await writeFile(path, "precious");
+    const refused = await blackmamba(three("Once", "--save-state", path));
+    expect(refused).toMatchObject({ exitCode: 1, out: "" });
+    expect(refused.err).toBe(
+      `blackmamba: ${path}: expected no file of this name, found one; name another, or overwrite it with --force\n`,
+    );
+    expect(refused.library.calls).toEqual([]);
+    expect(await contents()).toBe("precious");
+    const inFolder = await blackmamba(three("--save-state", folder, "--force"));
+    expect(inFolder.err).toContain("expected the name of a file, found a folder");
+    const nowhere = await blackmamba(three("--save-state", join(folder, "no", "s")));
+    expect(nowhere.err).toContain("expected a folder to write to, found none");
+  });
+
+  test("a file that is missing, or no state of this model, is refused by its name", async () => {
+    const path = join(folder, "s");
+    const missing = await blackmamba(three("--load-state", path));
+    expect(missing).toMatchObject({
+      exitCode: 1,
+      err: `blackmamba: ${path}: expected a saved state, but there is none\n`,
+    });
+    expect(missing.library.calls).toEqual([]);
+    await writeFile(path, "5");
+    const library = fakeLibrary({
+      errors: { loadState: coded("ERR_STATE_FILE", "the saved state: expected one of this model") },
+    });
+    const other = await blackmamba(three("--load-state", path), fakeIo(), library);
+    expect(other.exitCode).toBe(1);
+    expect(other.errLines.at(-1)).toBe(`blackmamba: ${path}: the saved state: expected one of this model`);
   });
 });
 
@@ -156,7 +354,7 @@ describe("stopping", () => {
     setTimeout(() => io.stop(INTERRUPTED), 10);
     const { exitCode, out } = await blackmamba(["generate", "--json"], io, library);
     expect(exitCode).toBe(130);
-    expect(JSON.parse(out)).toMatchObject({ stopReason: "interrupted", tokens: 0 });
+    expect(JSON.parse(out)).toMatchObject({ finishReason: "interrupted", tokens: 0 });
   });
 
   test.each(["selectDevice", "load"] as const)("Ctrl-C during %s: 130, not a word", async (hangs) => {

@@ -1,5 +1,5 @@
 /** One run of the command, from its arguments to its exit code. Knows no process: `main.ts` does. */
-import { type ExitCode, reportError } from "./errors.ts";
+import { type ExitCode, reportError, StopError } from "./errors.ts";
 import type { Io } from "./io.ts";
 import type { Library } from "./library.ts";
 import { createProgram } from "./program.ts";
@@ -13,7 +13,8 @@ export async function run(args: readonly string[], io: Io, library: Library): Pr
   } catch (error) {
     const command = program.commands.find((each) => each.name() === args[0])?.name();
     const helpCommand = `blackmamba ${command === undefined ? "" : `${command} `}--help`;
-    // Whatever was thrown after a stop, the stop is why.
-    return reportError(io.signal.aborted ? io.signal.reason : error, helpCommand, io);
+    // Whatever was thrown after a stop, the stop is why; unless the command says itself how it ended.
+    const isStop = error instanceof StopError || !io.signal.aborted;
+    return reportError(isStop ? error : io.signal.reason, helpCommand, io);
   }
 }

@@ -29,6 +29,7 @@ const guides = [
   "performance",
   "chat",
   "cli",
+  "server",
   "how-it-works",
   "kernel",
 ];

@@ -61,3 +61,8 @@ test("where no expression can stand, it is refused", () => {
 test("a base that is left over is refused", async () => {
   await expect(relocated({ "a.js": "/* /the-base/ */" })).rejects.toThrow("expected no /the-base/ to be left");
 });
+
+test("a text with as many addresses as a long page has links", () => {
+  const links = Array.from({ length: 20_000 }, (_, i) => `${BASE}page-${i}`).join(" ");
+  expect(relocateScript(`export const page=${JSON.stringify(links)};`, BASE, "../")).not.toContain(BASE);
+});

@@ -75,8 +75,9 @@ export function relocateScript(code: string, base: string, up: string): string {
       throw new Error(`expected no import from an address, found ${source.value}`);
     }
     if (type === "Literal" && typeof value === "string" && value.includes(base)) {
-      const parts = value.split(base).map((part) => JSON.stringify(part));
-      edits.push({ start, end, text: `(${parts.join(`+${BASE_NAME}+`)})` });
+      // A sum of as many terms as a long page has links is deeper than parsers can go.
+      const parts = JSON.stringify(value.split(base));
+      edits.push({ start, end, text: `${parts}.join(${BASE_NAME})` });
     } else if (type === "TemplateElement") {
       const { raw } = value as { readonly raw: string };
       if (raw.includes(base)) edits.push({ start, end, text: raw.replaceAll(base, `\${${BASE_NAME}}`) });

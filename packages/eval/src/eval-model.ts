@@ -6,12 +6,14 @@ import type { Tokenizer } from "@blackmamba/tokenizer";
 
 /** Turns texts into ids, at once or, in a worker, some time later. */
 export interface EvalTokenizer extends Pick<Tokenizer, "addBosToken" | "bosTokenId" | "endTokenId"> {
+  /** The ids of a text, and no others. */
   encode(text: string): number[] | Promise<number[]>;
 }
 
 /** A model that can be evaluated. */
 export interface EvalModel {
   readonly tokenizer: EvalTokenizer | undefined;
+  /** Says how likely each id is after those before it. */
   score(
     ids: ArrayLike<number>,
     options: Pick<ScoreOptions, "from" | "onProgress" | "signal">,

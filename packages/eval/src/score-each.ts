@@ -17,6 +17,7 @@ export interface EvalOptions<Score> {
   readonly known?: Iterable<Score> | undefined;
   /** Told each new score; the next text waits until it is done with it. */
   readonly onScore?: ((score: Score) => void | Promise<void>) | undefined;
+  /** Told how far it is: at the beginning, after each chunk of a document, and after each text. */
   readonly onProgress?: ((progress: EvalProgress) => void) | undefined;
   /** Ends it, within a text too. */
   readonly signal?: AbortSignal | undefined;

@@ -218,13 +218,14 @@ export class BlackMamba {
    * with the seed `seed + n`, but for rounding; of `n` samples each, sample s of prompt p with the seed `seed + p * n + s`.
    *
    * @param prompts - texts, or ids of each
+   * @returns at its end why each text ended: sample s of prompt p at p * n + s
    */
   async *generateBatch(
     prompts: readonly (string | ArrayLike<number>)[],
     options: GenerateBatchOptions = {},
-  ): AsyncGenerator<BatchToken, void, undefined> {
+  ): AsyncGenerator<BatchToken, readonly GenerateResult[], undefined> {
     this.#renewable.assertUsable();
-    yield* generateBatchTokens(this.#prepared, prompts, options);
+    return yield* generateBatchTokens(this.#prepared, prompts, options);
   }
 
   /** For texts that are asked for at different times, and decode together: what a server needs. */

@@ -129,6 +129,21 @@ describe.each(testDevices())("generating on $label", ({ open }) => {
       }
     }
     expect([cache.hits, cache.misses]).toEqual([4, 2]);
+    // The first of two samples has an end of its own.
+    const stopIds = [Number(samples[1]?.[0]?.[3])];
+    const ending = model.generateBatch(prompts, { ...options, stopIds, n: 2 });
+    let next = await ending.next();
+    while (!next.done) next = await ending.next();
+    const reasons = [0, 1].flatMap((index) =>
+      [0, 1].map(async (sample) => {
+        const alone = model.generate(prompts[index] as number[], { ...options, stopIds, seed: 5 + index * 2 + sample });
+        let last = await alone.next();
+        while (!last.done) last = await alone.next();
+        return last.value;
+      }),
+    );
+    expect(next.value).toEqual(await Promise.all(reasons));
+    expect(next.value).toContainEqual({ finishReason: "stop" });
     await model.dispose();
   });
 

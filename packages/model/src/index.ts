@@ -49,7 +49,7 @@ export type { LogitContext, LogitOptions, LogitProcessor } from "./generate/proc
 export type { SamplingOptions } from "./generate/sampling.ts";
 export type { FinishReason, GeneratedToken, GenerateResult } from "./generate/token.ts";
 export type { CreateOptions, LoadOptions } from "./load-model.ts";
-export { logprobOf, type TokenLogprob, topLogprobs } from "./logprobs.ts";
+export { logprobOf, logTotal, type TokenLogprob, topLogprobs } from "./logprobs.ts";
 export type { AdvanceOptions, ModelState } from "./model-state.ts";
 export type { ParameterCount } from "./parameters.ts";
 export type { PrefixCache, PrefixCacheOptions } from "./prefix-cache.ts";

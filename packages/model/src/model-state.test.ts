@@ -48,6 +48,14 @@ describe.each(testDevices())("a state on $label", ({ label, open }) => {
     // Before anything is waited for: the clone is of where it was then.
     const [own, cloned] = await Promise.all([state.advance([1]), clone.advance([2])]);
     expect(clone.position).toBe(21);
+    // Its place is known at once, and it comes to be, though the state it is of is disposed.
+    const short = model.createState();
+    await short.advance([1, 2, 3]);
+    const outliving = short.clone();
+    expect(outliving.position).toBe(3);
+    await short.dispose();
+    await expect(short.advance([1])).rejects.toThrow(DisposedError);
+    expectClose(await outliving.logits(), await model.createState().advance([1, 2, 3]), 1e-6);
     const expected = model.createState();
     await expected.advance(text(20));
     const again = expected.clone();

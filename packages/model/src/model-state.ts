@@ -60,6 +60,8 @@ export class ModelState {
   /** Calls on a state wait for each other, also for one that begins again; `undefined` while there is none. */
   #turn: Promise<unknown> | undefined;
   #disposed = false;
+  /** Clones of it that are being made. None rejects. */
+  readonly #copies = new Set<Promise<void>>();
 
   /** @internal */
   constructor(renewable: RenewableModel, origin?: Origin, ids: ArrayLike<number> = []) {
@@ -104,7 +106,7 @@ export class ModelState {
     signal: AbortSignal | undefined,
   ): Promise<T> {
     return ModelState.#inTurn([state], async () => {
-      ModelState.#requireOwn(renewable, [state], call);
+      ModelState.#requireUsable(renewable, [state], call);
       const keep = (model: DeviceModel, sequence: Sequence) =>
         ModelState.#keep(model, [{ state, sequence, ids }], () => take(model, sequence));
       return state.#use(keep, signal);
@@ -123,26 +125,27 @@ export class ModelState {
   /** Another state that is where this one is, once the calls before have ended; from then on they have nothing to do with each other. */
   clone(): ModelState {
     this.#assertUsable();
-    const clone = new ModelState(this.#renewable, this.#origin);
-    const copied = ModelState.#inTurn([this, clone], () =>
-      this.#use(async (model, sequence) => {
-        const own = model.engine.createSequence();
-        try {
-          await model.engine.copySequence(sequence, own);
-        } catch (error) {
-          await model.engine.disposeSequence(own);
-          throw error;
-        }
-        clone.#place = { model, sequence: own };
-        clone.#ids.append(this.#ids.all);
-        clone.#flaw = this.#flaw;
-        if (clone.#disposed) await model.engine.disposeSequence(own);
-      }),
-    );
-    // Whoever uses it hears of it.
-    copied.catch((error: unknown) => {
+    const clone = new ModelState(this.#renewable, this.#origin, this.#ids.all);
+    const copy = async (model: DeviceModel, sequence: Sequence) => {
+      const own = model.engine.createSequence();
+      try {
+        await model.engine.copySequence(sequence, own);
+      } catch (error) {
+        await model.engine.disposeSequence(own);
+        throw error;
+      }
+      clone.#place = { model, sequence: own };
+      // Calls before it may have consumed some more.
+      clone.#ids.append(this.#ids.all.subarray(clone.#ids.length));
+      clone.#flaw = this.#flaw;
+      if (clone.#disposed) await model.engine.disposeSequence(own);
+    };
+    const copied = ModelState.#inTurn([this, clone], () => this.#use(copy)).catch((error: unknown) => {
+      // Whoever uses it hears of it.
       clone.#failure = error;
     });
+    this.#copies.add(copied);
+    copied.then(() => this.#copies.delete(copied));
     return clone;
   }
 
@@ -170,9 +173,13 @@ export class ModelState {
     return position === 0 ? new ModelState(renewable) : new ModelState(renewable, { position, values });
   }
 
-  /** Frees the state's memory, once a step that is under way is done; those that wait fail. Safe to call twice. */
+  /**
+   * Frees the state's memory, once a step that is under way is done and all clones have been made; other calls that wait fail. Safe to call
+   * twice.
+   */
   async dispose(): Promise<void> {
     this.#disposed = true;
+    await Promise.all(this.#copies);
     if (this.#place) await this.#place.model.engine.disposeSequence(this.#place.sequence);
   }
 
@@ -183,7 +190,7 @@ export class ModelState {
    */
   static async hold(renewable: RenewableModel, state: ModelState): Promise<HeldState> {
     if (!(state instanceof ModelState)) throw new StateError("option state: expected a state of this model");
-    ModelState.#requireOwn(renewable, [state], "option state");
+    ModelState.#requireUsable(renewable, [state], "option state");
     let release = () => {};
     const isReleased = new Promise<void>((resolve) => {
       release = resolve;
@@ -231,7 +238,7 @@ export class ModelState {
     signal: AbortSignal | undefined,
   ): Promise<T> {
     return ModelState.#inTurn([state], async () => {
-      ModelState.#requireOwn(renewable, [state], "profile");
+      ModelState.#requireUsable(renewable, [state], "profile");
       return state.#use(async (model, sequence) => {
         const flawBefore = state.#flaw;
         state.#flaw = "it was used for measuring";
@@ -267,7 +274,7 @@ export class ModelState {
           "advanceAll: expected states that differ, found one of them twice; each takes one id at a time",
         );
       }
-      ModelState.#requireOwn(renewable, states, "advanceAll");
+      ModelState.#requireUsable(renewable, states, "advanceAll");
       return renewable.use(async (model) => {
         const sequences: Sequence[] = [];
         for (const state of states) sequences.push(state.#sequenceOn(model) ?? (await state.#moveTo(model, signal)));
@@ -285,7 +292,10 @@ export class ModelState {
   #failure: unknown;
 
   #useAlone<T>(run: (model: DeviceModel, sequence: Sequence) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return ModelState.#inTurn([this], () => this.#use(run, signal));
+    return ModelState.#inTurn([this], async () => {
+      this.#assertUsable();
+      return this.#use(run, signal);
+    });
   }
 
   /** In its turn: does something with its sequence on the model there is, or on the next. */
@@ -299,7 +309,6 @@ export class ModelState {
 
   /** Its sequence on a model, unless it has to be loaded or computed again for that. */
   #sequenceOn(model: DeviceModel): Sequence | undefined {
-    this.#assertUsable();
     if (!this.#place && this.position === 0) this.#place = { model, sequence: model.engine.createSequence() };
     return this.#place?.model === model ? this.#place.sequence : undefined;
   }
@@ -316,7 +325,7 @@ export class ModelState {
     try {
       if (this.#origin) await engine.writeState(sequence, this.#origin.values, this.#origin.position);
       if (this.#ids.length > 0) await engine.visit(sequence, this.#ids.all, {}, signal);
-      this.#assertUsable();
+      if (this.#copies.size === 0) this.#assertUsable();
     } catch (error) {
       await engine.disposeSequence(sequence);
       throw error;
@@ -361,10 +370,12 @@ export class ModelState {
     return result;
   }
 
-  static #requireOwn(renewable: RenewableModel, states: readonly ModelState[], call: string): void {
-    if (states.every((state) => state.#renewable === renewable)) return;
-    const expected = states.length === 1 ? "a state" : "states";
-    throw new StateError(`${call}: expected ${expected} of this model, found one of another`);
+  static #requireUsable(renewable: RenewableModel, states: readonly ModelState[], call: string): void {
+    if (!states.every((state) => state.#renewable === renewable)) {
+      const expected = states.length === 1 ? "a state" : "states";
+      throw new StateError(`${call}: expected ${expected} of this model, found one of another`);
+    }
+    for (const state of states) state.#assertUsable();
   }
 
   #assertUsable(): void {

@@ -34,11 +34,11 @@ export interface ScoreOptions {
  * no score, at the beginning of a text and before `from`, these are NaN, 0 and an empty list.
  */
 export interface Scores {
-  /** [tokens]: natural logarithm of each id's probability. */
+  /** Natural logarithm of each id's probability, [tokens]. */
   readonly logprobs: Float64Array;
-  /** [tokens]: 1 where the id is the likeliest, of equal ones the first; else 0. */
+  /** 1 where the id is the likeliest, of equal ones the first, else 0, [tokens]. */
   readonly greedy: Uint8Array;
-  /** [tokens], each with `top` ids at most, the likeliest first. Undefined where none were asked for. */
+  /** For each id, `top` ids at most, the likeliest first. Undefined where none were asked for. */
   readonly topLogprobs: readonly (readonly TokenLogprob[])[] | undefined;
 }
 

@@ -3,12 +3,15 @@ import { ChatError, UsageError } from "../errors.ts";
 import {
   parseMaxTokens,
   parseMinP,
+  parseMinTokens,
+  parsePenalty,
   parseRepetitionPenalty,
   parseSeed,
   parseStop,
   parseTemperature,
   parseTopK,
   parseTopP,
+  parseTypicalP,
 } from "../options.ts";
 import type { TextSampling } from "../text-sampling.ts";
 import { orNearest } from "./nearest.ts";
@@ -19,9 +22,13 @@ const SETTINGS: Readonly<Record<string, (text: string) => Partial<TextSampling>>
   "top-k": (text) => ({ topK: parseTopK(text) }),
   "top-p": (text) => ({ topP: parseTopP(text) }),
   "min-p": (text) => ({ minP: parseMinP(text) }),
+  "typical-p": (text) => ({ typicalP: parseTypicalP(text) }),
   "repetition-penalty": (text) => ({ repetitionPenalty: parseRepetitionPenalty(text) }),
+  "frequency-penalty": (text) => ({ frequencyPenalty: parsePenalty("--frequency-penalty")(text) }),
+  "presence-penalty": (text) => ({ presencePenalty: parsePenalty("--presence-penalty")(text) }),
   seed: (text) => ({ seed: parseSeed(text) }),
   "max-tokens": (text) => ({ maxTokens: parseMaxTokens(text) }),
+  "min-tokens": (text) => ({ minTokens: parseMinTokens(text) }),
   stop: (text) => ({ stop: parseStop(unquoted(text)) }),
 };
 

@@ -13,10 +13,10 @@ import { ChatError, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { Library } from "../library.ts";
 import { formatCount } from "../output/units.ts";
-import { type TextSampling, textSampling } from "../text-sampling.ts";
+import { type TextSamplingOptions, textSampling } from "../text-sampling.ts";
 import { loadModel, type ModelOptions } from "./load-model.ts";
 
-export interface ChatOptions extends ModelOptions, TextSampling {
+export interface ChatOptions extends ModelOptions, TextSamplingOptions {
   /** Texts, or `@` and the file that they are in. */
   readonly prompt?: string | undefined;
   readonly template?: string | undefined;

@@ -4,12 +4,12 @@ import { resolve } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { isInterruption, UsageError } from "../errors.ts";
 import { readText } from "../eval/read-text.ts";
-import { checkReportFile, writeReport } from "../eval/report-file.ts";
 import { ResultsFile, SENTENCE } from "../eval/results-file.ts";
 import { createTask, type Score, type Task, type TaskOptions } from "../eval/task.ts";
 import { abortable, type Io } from "../io.ts";
 import type { Library } from "../library.ts";
 import { createProgressBar } from "../output/progress-bar.ts";
+import { checkResultFile, writeResultFile } from "../output/result-file.ts";
 import { formatDuration } from "../output/units.ts";
 import { type LoadedModel, loadModel, type ModelOptions } from "./load-model.ts";
 
@@ -27,7 +27,7 @@ export async function evaluate(path: string, options: EvalOptions, io: Io, libra
   const task = await createTask(text, options);
   const settings = { ...task.options, ...(quantize !== "none" && { quantize }) };
   // Whatever may be wrong is to be found before minutes of loading and computing.
-  if (output !== undefined) await checkReportFile(output);
+  if (output !== undefined) await checkResultFile(output, true);
   const textHash = createHash("sha256").update(bytes).digest("hex");
   const identity = { task: options.task, textHash, options: settings };
   const results = resume === undefined ? undefined : await ResultsFile.read<Score>(resume, identity);
@@ -43,7 +43,7 @@ export async function evaluate(path: string, options: EvalOptions, io: Io, libra
     };
     const json = `${JSON.stringify(report)}\n`;
     io.stdout.write(options.json === true ? json : task.formatResult(result));
-    if (output !== undefined) await writeReport(output, json);
+    if (output !== undefined) await writeResultFile(output, json);
     const found = known > 0 ? ` and ${known} known before` : "";
     io.stderr.write(`${task.formatTexts(texts.length - known)} in ${formatDuration(durationMs)}${found}\n`);
   } finally {

@@ -1,39 +1,40 @@
 /**
  * `blackmamba generate`: text from a model. The text goes to stdout as it comes, what is said about it to stderr.
  */
-import { setImmediate } from "node:timers/promises";
-import { isInterruption } from "../errors.ts";
-import { abortable, type Io } from "../io.ts";
+import { UsageError } from "../errors.ts";
+import { KeptState, openStateFiles, type StateOptions } from "../generate/kept-state.ts";
+import type { TextReport } from "../generate/text-record.ts";
+import { writeSamples } from "../generate/write-samples.ts";
+import { type WrittenText, writeText } from "../generate/write-text.ts";
+import type { Io } from "../io.ts";
 import type { Library, Model } from "../library.ts";
-import { formatTextTimes, startTextTimes, type TextTimes } from "../output/text-times.ts";
-import { readPrompt } from "../prompt.ts";
-import { type TextSampling, textSampling } from "../text-sampling.ts";
+import { formatTextTimes, type TextTimes } from "../output/text-times.ts";
+import { DEFAULT_PROMPT, readPrompt } from "../prompt.ts";
+import { type TextSamplingOptions, textSampling } from "../text-sampling.ts";
 import { loadModel, type ModelOptions } from "./load-model.ts";
 
-export interface GenerateOptions extends ModelOptions, TextSampling {
+export interface GenerateOptions extends ModelOptions, TextSamplingOptions, StateOptions {
+  readonly samples?: number | undefined;
+  readonly logprobs?: number | undefined;
   readonly json?: boolean | undefined;
 }
 
-/** What `--json` prints. Durations are measured from the moment the model is loaded. */
-export interface GenerateResult extends TextTimes {
-  readonly prompt: string;
-  /** The continuation alone. */
-  readonly text: string;
-  /** Ids of the continuation. */
-  readonly ids: readonly number[];
-  readonly promptTokens: number | undefined;
-  readonly stopReason: StopReason;
-  readonly device: {
-    readonly kind: string;
-    readonly name: string;
-    readonly software: boolean;
-    readonly reason: string;
+/**
+ * What `--json` prints: of one text, or with `--samples` of each, and the tokens of all. Durations are measured from the moment the model
+ * is loaded.
+ */
+export type GenerateReport = (TextReport | { readonly samples: readonly TextReport[] }) &
+  TextTimes & {
+    readonly prompt: string;
+    readonly promptTokens: number | undefined;
+    readonly device: {
+      readonly kind: string;
+      readonly name: string;
+      readonly software: boolean;
+      readonly reason: string;
+    };
+    readonly model: string;
   };
-  readonly model: string;
-}
-
-/** `end`: the model ended the text, or one of `--stop` came. `length`: `--max-tokens` were written. `interrupted`: Ctrl-C. */
-export type StopReason = "end" | "length" | "interrupted";
 
 export async function generate(
   promptArgument: string | undefined,
@@ -41,64 +42,75 @@ export async function generate(
   io: Io,
   library: Library,
 ): Promise<void> {
-  const prompt = await readPrompt(promptArgument, io);
+  checkTogether(options);
+  const files = await openStateFiles(options, io.signal);
+  const prompt = await readPrompt(promptArgument, io, files.origin ? "" : DEFAULT_PROMPT);
   const { model, device, reason, folder, dispose } = await loadModel(options, io, library);
+  const kept = await KeptState.open(model, files);
+  const promptTokens = await countTokens(model, prompt, (kept?.state.position ?? 0) > 0);
 
-  const run = await continueText(model, prompt, options, io);
-  if (options.json === true) {
-    const { kind, name, software } = device;
-    const promptTokens = model.tokenizer?.encodePrompt(prompt).length;
-    const result: GenerateResult = {
-      prompt,
-      ...run,
-      promptTokens,
-      device: { kind, name, software, reason },
-      model: folder,
-    };
-    io.stdout.write(`${JSON.stringify(result)}\n`);
+  const { kind, name, software } = device;
+  const tell = (run: (TextReport | { readonly samples: readonly TextReport[] }) & TextTimes) => {
+    if (options.json !== true) return;
+    const about = { promptTokens, device: { kind, name, software, reason }, model: folder };
+    io.stdout.write(`${JSON.stringify({ prompt, ...run, ...about } satisfies GenerateReport)}\n`);
+  };
+  const show = options.json === true ? undefined : (text: string): void => void io.stdout.write(text);
+  const wanted = generationOptions(options, io.signal);
+  let times: TextTimes;
+  if (options.samples === undefined) {
+    const written = await writeKept(kept, io, () =>
+      writeText(model, prompt, { ...wanted, ...(kept && { state: kept.state }) }, io, show),
+    );
+    ({ times } = written);
+    tell({ ...written.report, ...times });
+    await kept?.save(io, written.report.finishReason === "interrupted");
+  } else {
+    const written = await writeSamples(model, prompt, { ...wanted, n: options.samples }, io, show);
+    ({ times } = written);
+    tell({ samples: written.reports, ...times });
   }
-  if (run.stopReason === "interrupted") throw io.signal.reason;
-  io.stderr.write(`${formatTextTimes(run)}\n`);
+  // Nothing more is said after Ctrl-C.
+  io.signal.throwIfAborted();
+  io.stderr.write(`${formatTextTimes(times)}\n`);
   await dispose();
 }
 
-type Run = TextTimes & Pick<GenerateResult, "text" | "ids" | "stopReason">;
-
-/**
- * Writes prompt and continuation as they come, unless JSON was asked for. The prompt waits for the first token, so that
- * a failure before it leaves nothing behind; whatever was written ends with a line end.
- */
-async function continueText(model: Model, prompt: string, options: GenerateOptions, io: Io): Promise<Run> {
-  let shown = "";
-  const show = (text: string): void => {
-    if (options.json === true || text === "") return;
-    io.stdout.write(text);
-    shown = text;
-  };
-
-  let text = "";
-  const ids: number[] = [];
-  let stopReason: StopReason;
-  const meter = startTextTimes();
+/** Writes a text. Where that fails, what the text has come to is saved all the same, if it can be: the failure is what is told. */
+async function writeKept(kept: KeptState | undefined, io: Io, write: () => Promise<WrittenText>): Promise<WrittenText> {
   try {
-    const pieces = model.generate(prompt, { ...textSampling(options), signal: io.signal })[Symbol.asyncIterator]();
-    for (;;) {
-      const piece = await abortable(pieces.next(), io.signal);
-      if (ids.length === 0) show(prompt);
-      if (piece.done === true) break;
-      meter.token();
-      ids.push(piece.value.id);
-      text += piece.value.text;
-      show(piece.value.text);
-      // A device that computes on this thread would otherwise keep Ctrl-C and a closed pipe from being noticed.
-      await abortable(setImmediate(), io.signal);
-    }
-    stopReason = ids.length < options.maxTokens ? "end" : "length";
+    return await write();
   } catch (error) {
-    if (!isInterruption(io.signal)) throw error;
-    stopReason = "interrupted";
-  } finally {
-    if (shown !== "" && !shown.endsWith("\n")) show("\n");
+    await kept?.save(io, true).catch(() => {});
+    throw error;
   }
-  return { text, ids, stopReason, ...meter.end() };
+}
+
+/** As the library has them; what was not given is left to it. */
+function generationOptions(options: GenerateOptions, signal: AbortSignal) {
+  const { samples = 1, logprobs } = options;
+  const sampling = textSampling(options);
+  // Several times the likeliest text would be one text.
+  const temperature = sampling.temperature ?? (samples > 1 ? 1 : undefined);
+  return { ...sampling, temperature, logprobs, signal };
+}
+
+/** Options that are right alone, but not with each other. */
+function checkTogether(options: GenerateOptions): void {
+  const { json, logprobs, samples, saveState, loadState, minTokens = 0, maxTokens } = options;
+  if (logprobs !== undefined && json !== true) {
+    throw new UsageError("--logprobs", "--json beside it, as text has no place for them", "none");
+  }
+  if (minTokens > maxTokens) {
+    throw new UsageError("--min-tokens", `at most --max-tokens, ${maxTokens}`, String(minTokens));
+  }
+  const state = Object.entries({ "--save-state": saveState, "--load-state": loadState }).find(([, path]) => path);
+  if (samples !== undefined && state) {
+    throw new UsageError("--samples", `no ${state[0]}, as a state goes along with one text`, "both");
+  }
+}
+
+/** Tokens of the prompt; one that continues a state begins no text. */
+async function countTokens({ tokenizer }: Model, prompt: string, isContinued: boolean): Promise<number | undefined> {
+  return (isContinued ? await tokenizer?.encode(prompt) : tokenizer?.encodePrompt(prompt))?.length;
 }

@@ -1,22 +1,16 @@
 /** A file of text, as it is. */
-import { readFile } from "node:fs/promises";
-import { TextFileError } from "../errors.ts";
+import { InputFileError } from "../errors.ts";
+import { readInputFile } from "../input-file.ts";
 
 /** Reads a file in UTF-8. */
 export async function readText(path: string, signal: AbortSignal): Promise<{ text: string; bytes: Uint8Array }> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path, { signal });
-  } catch (cause) {
-    signal.throwIfAborted();
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const found = code === "ENOENT" ? "there is none" : `it cannot be read (${message})`;
-    throw new TextFileError(path, `expected a file of text, but ${found}`, { cause });
-  }
+  const bytes = await readInputFile(path, "a file of text", signal);
   try {
     return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), bytes };
   } catch (cause) {
     const size = `${bytes.byteLength} in all`;
-    throw new TextFileError(path, `expected UTF-8 text, found other bytes (${size}); convert it with iconv`, { cause });
+    throw new InputFileError(path, `expected UTF-8 text, found other bytes (${size}); convert it with iconv`, {
+      cause,
+    });
   }
 }

@@ -2,16 +2,21 @@
 import type { Command } from "commander";
 import {
   parseDevice,
+  parseLogitBias,
   parseMaxTokens,
   parseMinP,
+  parseMinTokens,
   parseModelFolder,
+  parsePenalty,
   parseQuantize,
   parseRepetitionPenalty,
   parseSeed,
   parseStop,
+  parseStopId,
   parseTemperature,
   parseTopK,
   parseTopP,
+  parseTypicalP,
 } from "../options.ts";
 import { DEVICE_HELP, MODEL_HELP } from "./help.ts";
 
@@ -31,6 +36,7 @@ export function addSamplingOptions(
   const { temperature, topP } = defaults;
   return command
     .option("--max-tokens <count>", "most tokens to write", parseMaxTokens, 200)
+    .option("--min-tokens <count>", "the text does not end by a token before so many (default: 0)", parseMinTokens)
     .option(
       "--temperature <number>",
       "0 always takes the likeliest token; higher is more varied",
@@ -45,7 +51,24 @@ export function addSamplingOptions(
       topP,
     )
     .option("--min-p <number>", "choose among tokens at least so many times as likely as the likeliest", parseMinP)
+    .option("--typical-p <number>", "choose among the most typical that together have this probability", parseTypicalP)
     .option("--repetition-penalty <number>", "above 1 the text repeats itself less", parseRepetitionPenalty)
+    .option(
+      "--frequency-penalty <number>",
+      "take so much off a token's logit for each time that the text has it, -2 to 2",
+      parsePenalty("--frequency-penalty"),
+    )
+    .option(
+      "--presence-penalty <number>",
+      "take so much off the logit of each token that the text has, -2 to 2",
+      parsePenalty("--presence-penalty"),
+    )
+    .option(
+      "--logit-bias <id:bias>",
+      "add to a token's logit; -Infinity rules it out; may be given several times",
+      parseLogitBias,
+    )
     .option("--stop <text>", "end the text before this comes; may be given several times", parseStop)
+    .option("--stop-id <id>", "end the text before this token; may be given several times", parseStopId)
     .option("--seed <number>", "the same seed gives the same text on the same device", parseSeed);
 }

@@ -14,7 +14,7 @@ export interface FakeChatModelOptions {
   readonly endsAfter?: number;
 }
 
-export interface FakeChatModel extends Omit<Model, "score" | "fingerprint"> {
+export interface FakeChatModel extends Omit<Model, "score" | "fingerprint" | "generateBatch"> {
   /** Ids that were read or advanced, of all calls: what a session costs. */
   readonly costs: number[];
   /** Seeds that were asked for. */

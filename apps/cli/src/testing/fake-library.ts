@@ -1,5 +1,6 @@
 /** A library that loads nothing and always tells the same story. For tests only. */
-import type { DeviceListing, ModelDescription } from "@blackmamba/model";
+import type { DeviceListing, GenerateBatchOptions, ModelDescription } from "@blackmamba/model";
+import type { RequestRecord } from "@blackmamba/server";
 import type { BenchReport } from "../bench/report.ts";
 import type { Library, LoadOptions, Model, State } from "../library.ts";
 
@@ -19,12 +20,15 @@ type Step =
   | "load"
   | "generate"
   | "advance"
+  | "loadState"
   | "convertModel"
   | "synthModel"
   | "describeModel"
   | "listDevices"
   | "bench"
-  | "score";
+  | "findChatTemplate"
+  | "score"
+  | "serve";
 
 export interface FakeLibraryOptions {
   /** Pieces of the story after which the model ends the text. Default: it goes on forever. */
@@ -38,6 +42,10 @@ export interface FakeLibraryOptions {
   /** Scores after which the device is gone. */
   readonly failsAfter?: number;
   readonly lacksTokenizer?: boolean;
+  /** What the model's folder has. */
+  readonly chatTemplate?: string;
+  /** What a server answers once its model is there. */
+  readonly requests?: readonly RequestRecord[];
   /** Loaded in place of the one that tells the story. */
   readonly model?: Partial<Model>;
   readonly deviceReason?: string;
@@ -71,7 +79,38 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     if (hangs === name) await new Promise(() => {});
   }
 
-  const words = (text: string) => text.split(" ").map((_, id) => id);
+  const words = (text: string) => (text === "" ? [] : text.split(" ").map((_, id) => id));
+
+  /** Of states, which know how far they are, and no more: `fake-chat-model.ts` has some that remember. */
+  const positions = new Map<State, number>();
+  function stateAt(position: number): State {
+    const state: State = {
+      get position() {
+        return positions.get(state) ?? 0;
+      },
+      byteLength: 1000,
+      advance: async () => undefined,
+      logits: async () => undefined,
+      clone: () => stateAt(state.position),
+      save: async () => new TextEncoder().encode(String(state.position)),
+      dispose: async () => {},
+    };
+    positions.set(state, position);
+    return state;
+  }
+
+  /** The token after so many, or why there is none. */
+  function storyOf(maxTokens = 0) {
+    const story = pieces ?? STORY;
+    return (id: number, logprobs?: number) => {
+      if (id >= maxTokens) return { finishReason: "length" } as const;
+      if (pieces !== undefined && id >= pieces.length) return { finishReason: "stop" } as const;
+      const topLogprobs = Array.from({ length: logprobs ?? 0 }, (_, i) => ({ id: i, logprob: -1 - i }));
+      const facts = logprobs === undefined ? {} : { logprob: -0.5, topLogprobs };
+      return { token: { id, text: story[id % story.length]!, ...facts } } as const;
+    };
+  }
+
   const model: Model = {
     tokenizer: {
       encode: words,
@@ -81,15 +120,37 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
     },
     parameters: { total: 100, active: 60 },
     fingerprint,
-    createState: () => fakeState(0),
-    loadState: async () => fakeState(7),
-    async *generate(prompt, sampling = {}) {
-      await step("generate", prompt, sampling);
-      for (let id = 0; id < (sampling.maxTokens ?? 0) && (pieces === undefined || id < pieces.length); id += 1) {
-        if (id === 1 && errors.advance !== undefined) throw errors.advance;
-        yield { id, text: (pieces ?? STORY)[id % (pieces ?? STORY).length]! };
+    createState: () => stateAt(0),
+    async loadState(bytes) {
+      if (errors.loadState !== undefined) throw errors.loadState;
+      return stateAt(Number(new TextDecoder().decode(bytes)));
+    },
+    async *generate(prompt, { state, ...sampling } = {}) {
+      await step("generate", prompt, state ? { ...sampling, state: state.position } : sampling);
+      let told = 0;
+      try {
+        for (const story = storyOf(sampling.maxTokens); ; told += 1) {
+          sampling.signal?.throwIfAborted();
+          if (told === 1 && errors.advance !== undefined) throw errors.advance;
+          const { token, finishReason } = story(told, sampling.logprobs);
+          if (!token) return { finishReason };
+          yield token;
+        }
+      } finally {
+        const read = typeof prompt === "string" ? words(prompt).length : prompt.length;
+        if (state) positions.set(state, state.position + read + told);
       }
-      return { finishReason: pieces === undefined ? "length" : "stop" };
+    },
+    async *generateBatch(prompts: readonly string[], { n = 1, ...sampling }: GenerateBatchOptions) {
+      await step("generate", prompts, { ...sampling, n });
+      const story = storyOf(sampling.maxTokens);
+      for (let index = 0; ; index += 1) {
+        sampling.signal?.throwIfAborted();
+        if (index === 1 && errors.advance !== undefined) throw errors.advance;
+        const { token, finishReason } = story(index, sampling.logprobs);
+        if (!token) return Array.from({ length: n }, () => ({ finishReason }));
+        for (let sample = n - 1; sample >= 0; sample -= 1) yield { ...token, index: 0, sample };
+      }
     },
     async score(ids, scoring) {
       await step("score", Array.from(ids), scoring.from);
@@ -140,25 +201,24 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       for (const done of [1, 6]) onProgress({ done, total: 6, unit: "runs" });
       return { ...REPORT, device: { kind: own.kind, name: own.name, software: own.software } };
     },
+    async findChatTemplate(folder) {
+      await step("findChatTemplate", folder);
+      return options.chatTemplate;
+    },
+    async serve(load, { onRequest, ...request }) {
+      await step("serve", request);
+      return {
+        url: `http://${request.host}:${request.port}`,
+        ready: load().then(() => options.requests?.forEach(onRequest)),
+        close: async ({ deadlineMs }) => void calls.push({ name: "close", arguments: [deadlineMs] }),
+      };
+    },
     openCache: async () => fakeCache(calls),
     async listDevices() {
       await step("listDevices");
       return devices;
     },
     defaultModelFolder: async () => "/models/storyteller",
-  };
-}
-
-/** Knows how far it is, and no more: `fake-chat-model.ts` has states that remember. */
-function fakeState(position: number): State {
-  return {
-    position,
-    byteLength: 1000,
-    advance: async () => undefined,
-    logits: async () => undefined,
-    clone: () => fakeState(position),
-    save: async () => new Uint8Array(4),
-    dispose: async () => {},
   };
 }
 

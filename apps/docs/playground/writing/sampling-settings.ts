@@ -1,7 +1,7 @@
 /**
  * The controls of sampling: what each may be, and the options that they make. What they do is said by `SamplingOptions`.
  */
-import type { GenerateOptions } from "@blackmamba/model/worker";
+import type { WorkerGenerateOptions } from "@blackmamba/model/worker";
 
 /** What the controls are set to. */
 export interface SamplingSettings {
@@ -81,7 +81,7 @@ export const NUMBER_CONTROLS: readonly NumberControl[] = [
 export const MAX_SEED = 2 ** 32 - 1;
 
 /** The options of `generate` that the controls ask for; `seed` is the one of this run. */
-export function optionsOf(settings: SamplingSettings, seed: number): GenerateOptions {
+export function optionsOf(settings: SamplingSettings, seed: number): WorkerGenerateOptions {
   const { maxTokens, temperature, topK, topP, minP, repetitionPenalty, stop } = settings;
   const stops = stop.split("\n").filter((line) => line !== "");
   return {

@@ -1,7 +1,7 @@
 /**
  * One text being written: its pieces as they come, how fast they came, and the way to stop.
  */
-import type { BlackMamba, GenerateOptions } from "@blackmamba/model/worker";
+import type { BlackMamba, WorkerGenerateOptions } from "@blackmamba/model/worker";
 import { onScopeDispose, type ShallowRef, shallowRef, triggerRef } from "vue";
 import { messageOf } from "../format.ts";
 
@@ -31,7 +31,7 @@ export interface WritingHandle {
   write(
     model: BlackMamba,
     prompt: string | number[],
-    options: GenerateOptions & { readonly seed: number },
+    options: WorkerGenerateOptions & { readonly seed: number },
   ): Promise<void>;
   stop(): void;
   /** Forgets the text. */

@@ -6,6 +6,7 @@ import type { DeviceModel } from "../device/device-model.ts";
 import { isLoss } from "../device/renewable-model.ts";
 import type { Look } from "../forward/choose.ts";
 import type { TextLimits } from "./limits.ts";
+import { onAbort } from "./on-abort.ts";
 import { TextProgress } from "./text-progress.ts";
 import { type PromptPart, type TextInputs, TextSequence } from "./text-sequence.ts";
 import type { GeneratedToken, GenerateResult } from "./token.ts";
@@ -28,7 +29,7 @@ export class BatchText {
   readonly #reader: TextReader;
   readonly #progress: TextProgress;
   readonly #sequence: TextSequence;
-  readonly #onAbort = () => this.fail(this.#inputs.signal?.reason);
+  readonly #stopListening: (() => void) | undefined;
   /** Ids that the device was asked for. */
   #queued = 0;
   #isBegun = false;
@@ -41,8 +42,8 @@ export class BatchText {
     this.#progress = new TextProgress(tokenizer, limits, logitWork);
     this.#sequence = new TextSequence(inputs);
     if (limits.maxTokens === 0) this.#end({ finishReason: "length" });
-    else if (signal?.aborted) this.#onAbort();
-    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+    else if (signal?.aborted) this.fail(signal.reason);
+    else if (signal) this.#stopListening = onAbort(signal, () => this.fail(signal.reason));
   }
 
   /** Whether something was read of its prompt. */
@@ -108,11 +109,9 @@ export class BatchText {
   }
 
   /** Takes the next id. What goes wrong with it ends this text. */
-  async take(chosen: number, logits: Promise<Float32Array> | undefined): Promise<void> {
+  take(chosen: number, logits: Float32Array | undefined): void {
     try {
-      const { id, tokens, finishReason } = await this.#progress.accept(chosen, logits);
-      // It may have been aborted while that was found out.
-      if (this.#hasEnded) return;
+      const { id, tokens, finishReason } = this.#progress.accept(chosen, logits);
       if (id !== undefined) this.#sequence.take(id);
       if (tokens.length > 0) this.#reader.push(tokens);
       if (finishReason) this.#end({ finishReason });
@@ -151,6 +150,6 @@ export class BatchText {
 
   #close(): void {
     this.#hasEnded = true;
-    this.#inputs.signal?.removeEventListener("abort", this.#onAbort);
+    this.#stopListening?.();
   }
 }

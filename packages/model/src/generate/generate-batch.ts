@@ -6,7 +6,7 @@ import type { BatchTextInputs } from "./batch-text.ts";
 import type { GenerateOptions } from "./generate.ts";
 import { checkCount, checkOptions, type PreparedModel, prepareText } from "./prepare-text.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { GeneratedToken } from "./token.ts";
+import type { GeneratedToken, GenerateResult } from "./token.ts";
 import { TokenQueue } from "./token-queue.ts";
 
 /** Options of `generateBatch`. */
@@ -28,12 +28,12 @@ export interface BatchToken extends GeneratedToken {
 /** Enough to read each weight for many tokens, and few enough for their states to be small beside the weights. */
 export const DEFAULT_BATCH_SIZE = 32;
 
-/** Continues every prompt; tokens come in the order in which the device makes them. */
+/** Continues every prompt; tokens come in the order in which the device makes them. Returns why each text ended, prompt by prompt. */
 export async function* generateBatchTokens(
   model: PreparedModel,
   prompts: readonly (string | ArrayLike<number>)[],
   { batchSize = DEFAULT_BATCH_SIZE, n = 1, ...options }: GenerateBatchOptions,
-): AsyncGenerator<BatchToken, void, undefined> {
+): AsyncGenerator<BatchToken, readonly GenerateResult[], undefined> {
   checkCount("batchSize", batchSize);
   checkCount("n", n);
   // What is given here is not an option of a batch, whatever its type says.
@@ -52,23 +52,25 @@ export async function* generateBatchTokens(
     }
   }
   const size = Math.min(batchSize, texts.length);
-  if (size === 0) return;
+  if (size === 0) return [];
   const scheduler = new Scheduler({ ...model, batchSize: size });
   const queue = new TokenQueue<BatchToken>();
+  const results: GenerateResult[] = [];
   let left = texts.length;
-  const end = () => {
-    left -= 1;
-    if (left === 0) queue.end({ finishReason: "stop" });
-  };
   try {
-    for (const { index, sample, inputs } of texts) {
+    for (const [place, { index, sample, inputs }] of texts.entries()) {
       scheduler.add(inputs, {
         push: (tokens) => queue.push(tokens.map((token) => ({ index, sample, ...token }))),
-        end,
+        end: (result) => {
+          results[place] = result;
+          left -= 1;
+          if (left === 0) queue.end(result);
+        },
         fail: (error) => queue.fail(error),
       });
     }
     yield* queue.read();
+    return results;
   } finally {
     await scheduler.dispose();
     await ownCache?.dispose();

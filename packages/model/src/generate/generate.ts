@@ -59,6 +59,7 @@ export async function* generateTokens(
   for (;;) {
     let run: QueuedIds | undefined;
     let ids: Uint32Array;
+    let logits: Float32Array | undefined;
     try {
       while (underWay.length < source.pace.depth && queued < maxTokens) {
         signal?.throwIfAborted();
@@ -79,7 +80,7 @@ export async function* generateTokens(
       run = underWay.shift();
       if (!run) return { finishReason: "length" };
       ids = await run.ids;
-      await run.logits;
+      logits = await run.logits;
     } catch (error) {
       await source.recover(error);
       // What was under way went with the device.
@@ -88,7 +89,7 @@ export async function* generateTokens(
     }
     for (const chosen of ids) {
       signal?.throwIfAborted();
-      const { id, tokens, finishReason } = await progress.accept(chosen, run.logits);
+      const { id, tokens, finishReason } = progress.accept(chosen, logits);
       if (id !== undefined) source.take(id);
       yield* tokens;
       if (finishReason) return { finishReason };

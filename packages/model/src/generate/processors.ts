@@ -77,10 +77,9 @@ export class LogitWork {
   }
 
   /** What is told of an id that was chosen of these logits. */
-  async facts(id: number, logits: Promise<Float32Array> | undefined): Promise<TokenFacts> {
+  facts(id: number, logits: Float32Array | undefined): TokenFacts {
     if (this.#top === undefined || !logits) return { id };
-    const row = await logits;
-    const total = logTotal(row);
-    return { id, logprob: logprobOf(row, id, total), topLogprobs: topLogprobs(row, this.#top, total) };
+    const total = logTotal(logits);
+    return { id, logprob: logprobOf(logits, id, total), topLogprobs: topLogprobs(logits, this.#top, total) };
   }
 }

@@ -257,12 +257,12 @@ export class Scheduler {
   /** Gives each text of a run its ids; those after its end are discarded. */
   async #deliver({ texts, ids, logits }: BatchRun): Promise<void> {
     const all = await ids;
-    await Promise.all(logits);
+    const rows = await Promise.all(logits);
     for (let step = 0; step < (all[0]?.length ?? 0); step++) {
       for (const [i, text] of texts.entries()) {
         if (text.hasEnded) continue;
         this.#taken += 1;
-        await text.take(all[i]?.[step] as number, logits[i]);
+        text.take(all[i]?.[step] as number, rows[i]);
       }
     }
   }

@@ -49,10 +49,10 @@ export class TextProgress {
    * @param logits - what it was chosen of, where that is wanted
    * @throws NumericError where the sampler has found a logit that is no number
    */
-  async accept(chosen: number, logits: Promise<Float32Array> | undefined): Promise<Accepted> {
+  accept(chosen: number, logits: Float32Array | undefined): Accepted {
     const id = checkChosen(chosen);
     if (this.#limits.ends.has(id)) return this.#give(undefined, this.#text.end(), "stop");
-    const tokens = this.#text.push(await this.#logitWork.facts(id, logits));
+    const tokens = this.#text.push(this.#logitWork.facts(id, logits));
     this.#taken += 1;
     if (this.#text.stopped) return this.#give(id, tokens, "stop");
     if (this.#taken < this.#limits.maxTokens) return this.#give(id, tokens, undefined);

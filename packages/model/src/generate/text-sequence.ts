@@ -90,7 +90,8 @@ export class TextSequence {
     if (!last) return { tokens: left - this.#reading.left, first: undefined };
     const first = await engine.start(sequence, last, { look: this.look, signal });
     first.ids.catch(() => {}); // thrown where they are waited for
-    await this.#reading.end();
+    // The copy comes before what is asked for next, and the text goes on without it where there is no room.
+    this.#reading.end().catch(() => {});
     this.#isBegun = true;
     if (start.state) {
       this.#begun = engine.createSequence();

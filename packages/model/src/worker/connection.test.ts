@@ -136,6 +136,34 @@ test("pieces that are there come together", async () => {
   expect(messages.filter(({ type }) => type === "pieces").length).toBeLessThan(600);
 });
 
+test("what a generator returns comes after its last piece", async () => {
+  const { connection } = await connect({
+    async *count(to: number) {
+      for (let i = 0; i < to; i++) {
+        yield i;
+        await nextTurn();
+      }
+      return { reached: to };
+    },
+    async *nothing(_: undefined): AsyncGenerator<number, undefined> {},
+  });
+  for (const to of [0, 1, 30]) {
+    const pieces = connection.stream("count", to);
+    const counted: number[] = [];
+    for (;;) {
+      const next = await pieces.next();
+      if (next.done) {
+        expect(next.value).toEqual({ reached: to });
+        break;
+      }
+      counted.push(next.value);
+    }
+    expect(counted).toHaveLength(to);
+    expect(await pieces.next()).toEqual({ value: undefined, done: true });
+  }
+  expect(await connection.stream("nothing", undefined).next()).toEqual({ value: undefined, done: true });
+});
+
 test("a piece does not wait for the next", async () => {
   const { connection } = await connect({
     async *slow(_: undefined, { signal }: TestOptions) {
@@ -199,7 +227,7 @@ test("a stream whose reader is slow is not far ahead", async () => {
   await vi.waitFor(() => expect(came()).toHaveLength(2));
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(came()).toHaveLength(2);
-  await pieces.return();
+  await pieces.return(undefined);
 });
 
 test("an aborted stream tells nothing more, not even what has come", async () => {

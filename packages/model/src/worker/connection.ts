@@ -14,6 +14,12 @@ type Subject<M> = M extends (subject: infer S, ...rest: never[]) => unknown ? S 
 type Options<M> = M extends (subject: never, options: infer O) => unknown ? O : never;
 type Answer<M> = M extends (...args: never[]) => PromiseLike<infer A> ? A : never;
 type Piece<M> = M extends (...args: never[]) => AsyncIterable<infer P> ? P : never;
+/** Nothing of a generator that has no end of its own. */
+type Return<M> = M extends (...args: never[]) => AsyncGenerator<unknown, infer R>
+  ? [R] extends [never]
+    ? undefined
+    : R
+  : never;
 
 /** What comes of a call: its result, or pieces of it. */
 type Result = Extract<WorkerMessage, { type: "result" }>;
@@ -113,26 +119,29 @@ export class Connection<M extends Methods> {
     return value as Answer<M[K]>;
   }
 
-  /** Calls a method that yields. What the worker does ahead is one message; it ends as soon as nobody wants more. */
+  /**
+   * Calls a method that yields, and returns what it returns. What the worker does ahead is one message; it ends as soon as nobody wants
+   * more.
+   */
   async *stream<K extends keyof M & string>(
     method: K,
     subject: Subject<M[K]>,
     options: Options<M[K]> & object = {} as never,
-  ): AsyncGenerator<Piece<M[K]>, void, undefined> {
+  ): AsyncGenerator<Piece<M[K]>, Return<M[K]>, undefined> {
     const { id, call } = this.#post(method, subject, options);
     try {
       for (;;) {
-        const { pieces, isDone } = (await call.answer) as Pieces;
+        const answer = (await call.answer) as Pieces;
         // Made while those that came are read.
-        if (!isDone) {
+        if (!answer.isDone) {
           call.expect();
           this.#send({ type: "next", id });
         }
-        for (const piece of pieces) {
+        for (const piece of answer.pieces) {
           call.signal?.throwIfAborted();
           yield piece as Piece<M[K]>;
         }
-        if (isDone) return;
+        if (answer.isDone) return answer.result as Return<M[K]>;
       }
     } finally {
       if (this.#calls.has(id) && !call.signal?.aborted) this.#send({ type: "abort", id });

@@ -29,10 +29,11 @@ export {
   StateError,
   WorkerError,
 } from "../errors.ts";
-export type { GenerateOptions } from "../generate/generate.ts";
-export type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
+export type { DraftStatistics, LookupDraftOptions } from "../generate/draft/draft.ts";
+export type { BatchToken } from "../generate/generate-batch.ts";
+export type { LimitOptions } from "../generate/limits.ts";
 export type { SamplingOptions } from "../generate/sampling.ts";
-export type { GeneratedToken } from "../generate/token.ts";
+export type { FinishReason, GeneratedToken, GenerateResult } from "../generate/token.ts";
 export type { TokenLogprob } from "../logprobs.ts";
 export type { ParameterCount } from "../parameters.ts";
 export type { ForwardProfile, ProfileOptions } from "../profile.ts";
@@ -45,6 +46,8 @@ export {
   BlackMamba,
   describeModel,
   type WorkerFetchOptions,
+  type WorkerGenerateBatchOptions,
+  type WorkerGenerateOptions,
   type WorkerLoadOptions,
   type WorkerMemory,
   type WorkerOptions,

@@ -49,10 +49,17 @@ export function modelMethods() {
     tellRenewed?.(factsOf(model()));
   };
   const noting = <T>(answer: Promise<T>) => answer.finally(noteDevice);
-  async function* notingEach<T>(pieces: AsyncIterable<T>) {
-    for await (const piece of pieces) {
-      noteDevice();
-      yield piece;
+  async function* notingEach<T, R>(pieces: AsyncGenerator<T, R, undefined>): AsyncGenerator<T, R, undefined> {
+    try {
+      for (;;) {
+        const { done, value } = await pieces.next();
+        noteDevice();
+        if (done) return value;
+        yield value;
+      }
+    } finally {
+      // Of one that has ended this does nothing.
+      await pieces.return(undefined as never);
     }
   }
 

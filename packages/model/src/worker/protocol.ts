@@ -28,10 +28,16 @@ export type WorkerMessage =
   /** It has started; while it lives, it holds the lock. */
   | { readonly type: "ready"; readonly lock: string | undefined }
   | { readonly type: "result"; readonly id: number; readonly value: unknown }
-  | { readonly type: "pieces"; readonly id: number; readonly pieces: readonly unknown[]; readonly isDone: boolean }
+  | ({ readonly type: "pieces"; readonly id: number } & SentPieces)
   | { readonly type: "error"; readonly id: number; readonly error: SentError }
   | { readonly type: "aborted"; readonly id: number }
   | { readonly type: "callback"; readonly id: number; readonly name: string; readonly args: readonly SentArgument[] };
+
+/** What a generator has yielded, and once it is done what it has returned. */
+export type SentPieces = { readonly pieces: readonly unknown[] } & (
+  | { readonly isDone: false }
+  | { readonly isDone: true; readonly result: unknown }
+);
 
 /** What a callback is told. */
 export type SentArgument = { readonly value: unknown } | { readonly error: SentError };

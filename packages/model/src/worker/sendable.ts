@@ -2,6 +2,7 @@
  * What a page gives to a model's worker, checked, and so that it means the same there.
  */
 import { OptionError } from "../errors.ts";
+import type { GenerateOptions } from "../generate/generate.ts";
 import { isFiles } from "../source/files.ts";
 import type { ModelParts, ModelSource } from "../source/open-model.ts";
 import { pageAddress } from "../source/page-address.ts";
@@ -25,6 +26,26 @@ export function sendableSource(source: ModelSource): ModelSource {
 export function checkDevice(device: unknown): void {
   if (device === undefined || typeof device === "string") return;
   throw new OptionError("device", '"auto", "webgpu" or "cpu", which a worker opens itself', device);
+}
+
+/** Options of generations that have to do with what is on the model's own side: its device, or its loop. */
+export type UnsendableOption = Extract<keyof GenerateOptions, "state" | "cache" | "logitProcessors">;
+
+const UNSENDABLE: readonly UnsendableOption[] = ["state", "cache", "logitProcessors"];
+
+/** @throws OptionError naming one that cannot be given to a worker, whatever the types say */
+export function checkOptions(options: object | undefined): void {
+  const given: { readonly [name in UnsendableOption]?: unknown } & Pick<GenerateOptions, "draft"> = options ?? {};
+  for (const name of UNSENDABLE) if (given[name] !== undefined) refuse(name);
+  if (given.draft && "model" in given.draft) refuse("draft.model");
+}
+
+function refuse(name: string): never {
+  throw new OptionError(
+    name,
+    "none, as it cannot be given to a worker",
+    "one; load the model with BlackMamba from @blackmamba/model for it",
+  );
 }
 
 function sendablePart(name: string, part: unknown): unknown {

@@ -2,7 +2,7 @@
  * The worker's end of a connection: does what the page asks, and tells it what came of it. Knows nothing of models.
  */
 import { nextTurn } from "@blackmamba/tensor";
-import type { Methods, PageMessage, SentArgument, WorkerMessage } from "./protocol.ts";
+import type { Methods, PageMessage, SentArgument, SentPieces, WorkerMessage } from "./protocol.ts";
 import { sendError } from "./sent-error.ts";
 import { transferablesOf } from "./transferables.ts";
 
@@ -66,11 +66,11 @@ export async function serve(scope: WorkerScope, methods: Methods): Promise<void>
     const own = calls.get(id);
     if (!own?.pieces) return;
     try {
-      const { pieces, isDone } = await own.pieces.take();
+      const taken = await own.pieces.take();
       // Once it is aborted, that is what is answered.
       if (own.controller.signal.aborted) return;
-      if (isDone) calls.delete(id);
-      post({ type: "pieces", id, pieces, isDone });
+      if (taken.isDone) calls.delete(id);
+      post({ type: "pieces", id, ...taken });
     } catch (error) {
       if (!own.controller.signal.aborted) fail(id, error);
     }
@@ -103,12 +103,12 @@ class Pieces {
   }
 
   /** At least one piece, unless it is done, and those that come without waiting. */
-  async take(): Promise<{ readonly pieces: unknown[]; readonly isDone: boolean }> {
+  async take(): Promise<SentPieces> {
     const pieces: unknown[] = [];
     const until = performance.now() + MAX_GATHERING_MS;
     do {
       const { done, value } = await this.#pull();
-      if (done) return { pieces, isDone: true };
+      if (done) return { pieces, isDone: true, result: value };
       pieces.push(value);
     } while (performance.now() < until && (await this.#isNextThere()));
     return { pieces, isDone: false };

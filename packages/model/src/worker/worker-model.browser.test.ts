@@ -37,6 +37,16 @@ function heldWorker() {
   return { worker, create: () => worker };
 }
 
+/** All tokens, and what is returned at their end. */
+async function withReturn<T, R>(tokens: AsyncGenerator<T, R, undefined>): Promise<{ all: T[]; result: R }> {
+  const all: T[] = [];
+  for (;;) {
+    const next = await tokens.next();
+    if (next.done) return { all, result: next.value };
+    all.push(next.value);
+  }
+}
+
 async function idsOf(tokens: AsyncIterable<{ readonly id: number }>): Promise<number[]> {
   const ids = [];
   for await (const { id } of tokens) ids.push(id);
@@ -85,6 +95,13 @@ test("text and tokenizer are as without, and Blobs will do", async () => {
   const expected = [];
   for await (const token of direct.generate(prompt, { maxTokens: 12 })) expected.push(token);
   expect(tokens).toEqual(expected);
+  const ended = await withReturn(model.generate(prompt, { maxTokens: 12, stopIds: [tokens[4]?.id as number] }));
+  expect(ended.result).toEqual({ finishReason: "stop" });
+  expect(ended.all.map(({ id }) => id)).toEqual(tokens.slice(0, 4).map(({ id }) => id));
+  const batch = { maxTokens: 3, n: 2, logprobs: 1, seed: 1 };
+  const sampled = await withReturn(model.generateBatch([prompt], batch));
+  expect(sampled).toEqual(await withReturn(direct.generateBatch([prompt], batch)));
+  expect(sampled.result).toEqual([{ finishReason: "length" }, { finishReason: "length" }]);
   expect(await describeModel(source)).toEqual(await describeDirectly(source));
 });
 
@@ -134,6 +151,23 @@ test("what cannot be given to a worker is named", async () => {
   await expect(refused).rejects.toThrow("option device: expected");
   const hub = { fetch: () => fetch("/") } as object;
   await expect(BlackMamba.load("owner/model", { hub })).rejects.toThrow("option hub.fetch: expected");
+  const model = await load(await goldenParts("blackmamba"));
+  const unsendable = {
+    state: direct.createState(),
+    cache: direct.createPrefixCache(),
+    logitProcessors: [() => {}],
+  };
+  for (const [name, value] of Object.entries(unsendable)) {
+    const message = `option ${name}: expected none, as it cannot be given to a worker, found one`;
+    const options: object = { [name]: value };
+    await expect(model.generate([1], options).next()).rejects.toThrow(message);
+    await expect(model.generateBatch([[1]], options).next()).rejects.toThrow(message);
+  }
+  const drafted = model.generate([1], { draft: { model: direct } } as object);
+  await expect(drafted.next()).rejects.toThrow("option draft.model: expected none, as it cannot be given to a worker");
+  expect(await idsOf(model.generate([1], { maxTokens: 2, draft: { lookup: true } }))).toHaveLength(2);
+  // One that is left out by name is none.
+  expect(await idsOf(model.generate([1], { maxTokens: 2, state: undefined } as object))).toHaveLength(2);
 });
 
 test("loading can be aborted, before the worker has started too", async () => {

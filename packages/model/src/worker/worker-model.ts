@@ -6,9 +6,10 @@ import type { ForwardOptions } from "../blackmamba.ts";
 import type { ModelConfig } from "../config/config.ts";
 import type { ModelDescription } from "../describe.ts";
 import { WorkerError } from "../errors.ts";
+import type { LookupDraftOptions } from "../generate/draft/draft.ts";
 import type { GenerateOptions } from "../generate/generate.ts";
 import type { BatchToken, GenerateBatchOptions } from "../generate/generate-batch.ts";
-import type { GeneratedToken } from "../generate/token.ts";
+import type { GeneratedToken, GenerateResult } from "../generate/token.ts";
 import type { LoadOptions } from "../load-model.ts";
 import type { ParameterCount } from "../parameters.ts";
 import type { ForwardProfile, ProfileOptions } from "../profile.ts";
@@ -20,7 +21,7 @@ import { Connection } from "./connection.ts";
 import { createWorker } from "./create-worker.ts";
 import type { ModelMethods } from "./model-methods.ts";
 import type { LoadedModel, WorkerDevice } from "./protocol.ts";
-import { checkDevice, sendableSource } from "./sendable.ts";
+import { checkDevice, checkOptions, sendableSource, type UnsendableOption } from "./sendable.ts";
 import { type WorkerTokenizer, workerTokenizer } from "./worker-tokenizer.ts";
 
 /** Where a worker comes from. */
@@ -44,6 +45,18 @@ export interface WorkerLoadOptions extends Omit<LoadOptions, "device" | keyof Fe
   readonly device?: Extract<LoadOptions["device"], string> | undefined;
 }
 
+/**
+ * As `GenerateOptions`, less what cannot be given to a worker: a `state` and a `cache` are on the model's own device, and
+ * `logitProcessors` would have to answer across threads for each token.
+ */
+export interface WorkerGenerateOptions extends Omit<GenerateOptions, UnsendableOption | "draft"> {
+  /** Guesses at what comes, from the text itself: another model is not in this worker. */
+  readonly draft?: LookupDraftOptions | undefined;
+}
+
+/** As `GenerateBatchOptions`, less what cannot be given to a worker: `cache` and `logitProcessors`. */
+export interface WorkerGenerateBatchOptions extends Omit<GenerateBatchOptions, UnsendableOption> {}
+
 /** Memory of a model in a worker. */
 export interface WorkerMemory {
   /** Bytes that are allocated for tensors on its device now. */
@@ -51,8 +64,8 @@ export interface WorkerMemory {
 }
 
 /**
- * A BlackMamba in a worker of its own. It has the methods of the model without a worker, less the states to step through
- * yourself.
+ * A BlackMamba in a worker of its own. It has the methods of the model without a worker, less states to step through
+ * yourself, prefix caches and batchers.
  *
  * Everything that was asked of a worker that ends, or that the browser ends, rejects with a `WorkerError`.
  *
@@ -172,25 +185,31 @@ export class BlackMamba {
    * Continues a prompt, token by token, until `maxTokens` or the end of the text.
    *
    * @param prompt - text, or ids
+   * @returns at its end why it ended there
+   * @throws OptionError naming an option that cannot be given to a worker: `state`, `cache`, `logitProcessors` or `draft.model`
    */
-  generate(
+  async *generate(
     prompt: string | ArrayLike<number>,
-    options?: GenerateOptions,
-  ): AsyncGenerator<GeneratedToken, void, undefined> {
-    return this.#connection.stream("generate", prompt, options);
+    options?: WorkerGenerateOptions,
+  ): AsyncGenerator<GeneratedToken, GenerateResult, undefined> {
+    checkOptions(options);
+    return yield* this.#connection.stream("generate", prompt, options);
   }
 
   /**
    * Continues several prompts together, which takes little longer than one alone. The n-th is as `generate` would continue it
-   * with the seed `seed + n`, but for rounding.
+   * with the seed `seed + n`, but for rounding; of `n` samples each, sample s of prompt p with the seed `seed + p * n + s`.
    *
    * @param prompts - texts, or ids of each
+   * @returns at its end why each text ended: sample s of prompt p at p * n + s
+   * @throws OptionError naming an option that cannot be given to a worker: `cache` or `logitProcessors`
    */
-  generateBatch(
+  async *generateBatch(
     prompts: readonly (string | ArrayLike<number>)[],
-    options?: GenerateBatchOptions,
-  ): AsyncGenerator<BatchToken, void, undefined> {
-    return this.#connection.stream("generateBatch", prompts, options);
+    options?: WorkerGenerateBatchOptions,
+  ): AsyncGenerator<BatchToken, readonly GenerateResult[], undefined> {
+    checkOptions(options);
+    return yield* this.#connection.stream("generateBatch", prompts, options);
   }
 
   /** How much memory the worker's device has given to tensors. */
