@@ -82,6 +82,7 @@ async function measurePrefixCache() {
 
 async function measureBatch() {
   const all = Array.from({ length: batchSize }, (_, i) => slice(i * 101, 16));
+  for await (const _ of model.generateBatch(all, { maxTokens: 2, batchSize }));
   const begun = performance.now();
   let tokens = 0;
   for await (const _ of model.generateBatch(all, { maxTokens, batchSize })) tokens += 1;

@@ -1,4 +1,5 @@
 /** An answer as server-sent events, as OpenAI's clients read them. */
+import { atEndOfTurn } from "./end-of-turn.ts";
 import { ClientGoneError } from "./errors.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -57,9 +58,17 @@ export function eventStream(
     { highWaterMark: BUFFERED_EVENTS },
   );
 
+  // What comes at the same time goes in one piece: a device brings several tokens of a text at once, and pieces cost more than tokens.
+  let unsent = "";
+  const flush = (): void => {
+    if (isOpen && unsent !== "") controller.enqueue(encoder.encode(unsent));
+    unsent = "";
+  };
+
   async function put(text: string): Promise<void> {
     if (!isOpen) return;
-    controller.enqueue(encoder.encode(text));
+    if (unsent === "") atEndOfTurn(flush);
+    unsent += text;
     lastAt = performance.now();
     if ((controller.desiredSize ?? 0) > 0) return;
     const stall = setTimeout(() => {
@@ -76,6 +85,7 @@ export function eventStream(
   }, heartbeatMs);
   void write((data) => put(`data: ${data}\n\n`)).finally(() => {
     clearInterval(heartbeat);
+    flush();
     if (isOpen) controller.close();
     isOpen = false;
   });

@@ -34,6 +34,7 @@ export type ServedTokenizer = Pick<
 export interface ServedModel {
   readonly tokenizer: ServedTokenizer | undefined;
   readonly config: { readonly vocab: number };
+  readonly device: { readonly kind: "webgpu" | "cpu" };
   /** Called once. */
   createBatcher(options: BatcherOptions): ServedBatcher;
   /** Called once, if a cache is asked for. */

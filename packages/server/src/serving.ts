@@ -75,7 +75,7 @@ export class Serving {
       const served = await model;
       // It came too late.
       if (this.#state !== "loading") return;
-      const { tokenizer, config } = served;
+      const { tokenizer, config, device } = served;
       if (!tokenizer) {
         throw new NoTokenizerError("the model was loaded without a tokenizer: expected one, as requests are texts");
       }
@@ -83,6 +83,12 @@ export class Serving {
       const cache = maxByteLength > 0 ? served.createPrefixCache({ maxByteLength }) : undefined;
       const batcher = served.createBatcher({ batchSize });
       metrics.watch(batcher, cache);
+      // On a processor nothing has to be compiled.
+      if (device.kind === "webgpu") await warmUp(batcher, config.vocab, batchSize);
+      if (this.#state !== "loading") {
+        await batcher.dispose();
+        return;
+      }
       const generate: Generate = (prompt, text) => batcher.generate(prompt, { ...text, cache });
       this.#loaded = { tokenizer, vocab: config.vocab, generate, batcher, cache };
       this.#state = "ready";
@@ -90,5 +96,21 @@ export class Serving {
       if (this.#state === "loading") this.#state = "failed";
       throw error;
     }
+  }
+}
+
+/**
+ * Has texts made before anybody asks for some, one and then as many as there can be at once: what a device has to compile for that it
+ * compiles now, and not while somebody waits.
+ */
+async function warmUp(batcher: ServedBatcher, vocab: number, batchSize: number): Promise<void> {
+  const prompt = [Math.min(1, vocab - 1)];
+  const text = async (index: number) => {
+    // Those that draw, and those that take the likeliest.
+    const sampling = index % 2 === 0 ? { temperature: 0 } : { temperature: 1, topP: 0.95, seed: index };
+    for await (const _ of batcher.generate(prompt, { ...sampling, maxTokens: 3 }));
+  };
+  for (const count of new Set([1, Math.min(8, batchSize), batchSize])) {
+    await Promise.all(Array.from({ length: count }, (_, index) => text(index)));
   }
 }

@@ -29,16 +29,19 @@ export class BatchText {
   readonly #reader: TextReader;
   readonly #progress: TextProgress;
   readonly #sequence: TextSequence;
+  readonly #onEnd: () => void;
   readonly #stopListening: (() => void) | undefined;
   /** Ids that the device was asked for. */
   #queued = 0;
   #isBegun = false;
   #hasEnded = false;
 
-  constructor(inputs: BatchTextInputs, tokenizer: Tokenizer | undefined, reader: TextReader) {
+  /** @param onEnd - called when it has ended, however that came about */
+  constructor(inputs: BatchTextInputs, tokenizer: Tokenizer | undefined, reader: TextReader, onEnd: () => void) {
     const { limits, logitWork, signal } = inputs;
     this.#inputs = inputs;
     this.#reader = reader;
+    this.#onEnd = onEnd;
     this.#progress = new TextProgress(tokenizer, limits, logitWork);
     this.#sequence = new TextSequence(inputs);
     if (limits.maxTokens === 0) this.#end({ finishReason: "length" });
@@ -151,5 +154,6 @@ export class BatchText {
   #close(): void {
     this.#hasEnded = true;
     this.#stopListening?.();
+    this.#onEnd();
   }
 }

@@ -17,6 +17,9 @@ import type { Pace } from "./pace.ts";
 /** Steps that have to be left for it to pay to move to fewer slots. */
 const MIN_STEPS_TO_SHRINK = 32;
 
+/** Slots come by these factors: programs are recorded for each number of them, and what is recorded while texts are made holds them up. */
+const CAPACITY_FACTOR = 8;
+
 /** A run under way: the ids of each text, in the order of `texts`. */
 interface BatchRun {
   readonly texts: readonly BatchText[];
@@ -49,8 +52,12 @@ export class Scheduler {
   /** Texts that have not ended, wherever they are. */
   readonly #unfinished = new Set<BatchText>();
   #runs: BatchRun[] = [];
+  /** Tokens of prompts that were read since the last step. */
+  #readSinceStep = 0;
   /** Ids that became parts of texts: how far all have come. */
   #taken = 0;
+  /** Has the wait for a run end, as there is something else to do. */
+  #wake = () => {};
   #running: Promise<void> | undefined;
   #disposed: Promise<void> | undefined;
 
@@ -61,22 +68,27 @@ export class Scheduler {
 
   /** Texts that were begun and have not ended. */
   get active(): number {
-    return this.#unfinished.size - this.waiting;
+    return this.#count(({ isBegun }) => isBegun);
   }
 
   /** Texts of which nothing was read yet. */
   get waiting(): number {
-    return this.#waiting.filter(({ isBegun, hasEnded }) => !isBegun && !hasEnded).length;
+    return this.#count(({ isBegun }) => !isBegun);
+  }
+
+  #count(isCounted: (text: BatchText) => boolean): number {
+    return [...this.#unfinished].filter((text) => !text.hasEnded && isCounted(text)).length;
   }
 
   /** Begins a text as soon as there is room for it. */
   add(inputs: BatchTextInputs, reader: TextReader): BatchText {
     if (this.#disposed) throw new DisposedError("batcher");
-    const text = new BatchText(inputs, this.#inputs.tokenizer, reader);
+    const text = new BatchText(inputs, this.#inputs.tokenizer, reader, () => this.#wake());
     if (text.hasEnded) return text;
     this.#unfinished.add(text);
     this.#waiting.push(text);
     this.#running ??= this.#run();
+    this.#wake();
     return text;
   }
 
@@ -98,8 +110,7 @@ export class Scheduler {
       try {
         this.#model ??= await this.#inputs.renewable.ready(undefined);
         await this.#keepBusy(this.#model);
-        const run = this.#runs.shift();
-        if (run) await this.#deliver(run);
+        if (await this.#isNextDone()) await this.#deliver(this.#runs.shift() as BatchRun);
         await this.#freeEnded();
       } catch (error) {
         await this.#recover(error).catch((failure: unknown) => this.#giveUp(failure));
@@ -109,6 +120,17 @@ export class Scheduler {
     }
     // With nothing waited for in between: a text that is added from now on begins another run.
     this.#running = undefined;
+  }
+
+  /** Waits for the next run, unless a text comes or ends before that: then there is something to do at once. */
+  async #isNextDone(): Promise<boolean> {
+    const [next] = this.#runs;
+    if (!next) return false;
+    const done = Promise.all([next.ids, ...next.logits]).then(() => true);
+    const woken = new Promise<boolean>((resolve) => {
+      this.#wake = () => resolve(false);
+    });
+    return Promise.race([done, woken]);
   }
 
   /** Begins all that has not ended once more, on another device; tells all of an error where there is none. */
@@ -168,7 +190,8 @@ export class Scheduler {
 
   /** Reads prompts of those that wait, together no more than a chunk. */
   async #readPrompts(model: DeviceModel): Promise<void> {
-    let budget = model.engine.prefillChunk;
+    if (this.#texts.length === 0) this.#readSinceStep = 0;
+    let budget = model.engine.prefillChunk - this.#readSinceStep;
     while (budget > 0 && this.#texts.length < this.#inputs.batchSize) {
       const text = this.#waiting[0];
       if (!text) break;
@@ -176,7 +199,9 @@ export class Scheduler {
         this.#waiting.shift();
         continue;
       }
-      budget -= await this.#readPrompt(model, text, budget);
+      const read = await this.#readPrompt(model, text, budget);
+      this.#readSinceStep += read;
+      budget -= read;
     }
   }
 
@@ -212,17 +237,18 @@ export class Scheduler {
     const count = this.#texts.length + 1;
     if (this.#group && this.#group.capacity >= count) return;
     const coming = count + this.#waiting.filter(({ hasEnded }) => !hasEnded).length;
-    await this.#moveTo(model, Math.min(coming, Math.max(this.#inputs.batchSize, count)));
+    await this.#moveTo(model, Math.min(coming, this.#inputs.batchSize));
   }
 
   /** Moves to fewer slots where most are empty for long: a step of many takes longer, however few are used. */
   async #shrink(model: DeviceModel, stepsLeft: number): Promise<void> {
-    const isFew = this.#group && this.#texts.length <= this.#group.capacity / 4;
+    const isFew = this.#group && this.#texts.length <= this.#group.capacity / CAPACITY_FACTOR;
     if (isFew && stepsLeft >= MIN_STEPS_TO_SHRINK) await this.#moveTo(model, this.#texts.length);
   }
 
   async #moveTo(model: DeviceModel, count: number): Promise<void> {
-    const capacity = 2 ** Math.ceil(Math.log2(count));
+    const most = 2 ** Math.ceil(Math.log2(this.#inputs.batchSize));
+    const capacity = Math.min(CAPACITY_FACTOR ** Math.ceil(Math.log2(count) / Math.log2(CAPACITY_FACTOR)), most);
     const from = this.#group;
     if (from?.capacity === capacity) return;
     const to = this.#groups.get(capacity) ?? (await model.engine.createGroup(capacity));
@@ -244,6 +270,7 @@ export class Scheduler {
     const queuedAt = performance.now();
     const { ids, logits } = await model.engine.stepGroup(this.#group as Group, { times: steps, kind, looks });
     for (const text of texts) text.queue(steps);
+    this.#readSinceStep = 0;
     this.#addRun({ texts, ids, logits, isStep: true });
     ids.then(() => pace.note(steps, queuedAt, performance.now())).catch(() => {});
     return true;

@@ -65,6 +65,7 @@ export function fakeModel(options: FakeModelOptions = {}): FakeModel {
     },
     tokenizer: fakeTokenizer,
     config: { vocab: VOCAB },
+    device: { kind: "cpu" },
     createBatcher({ batchSize = 1 }) {
       batcher = new FakeBatcher(batchSize, options, calls);
       return batcher;
