@@ -1,5 +1,6 @@
 /**
- * `npm run bench:generation -- [--model FOLDER] [--device cpu|webgpu] [--prompts N] [--tokens N] [--json]`: what states and drafts bring.
+ * `npm run bench:generation -- [--model FOLDER] [--device cpu|webgpu] [--prompts N] [--tokens N] [--batch N] [--documents FILE]
+ * [--json]`: what states, batches and drafts bring.
  * How much less a prompt takes that goes on from an earlier one, how fast texts are that decode together, and how fast with drafts; by
  * default of the storyteller. It ends with 1 where a text is not the same as without.
  */

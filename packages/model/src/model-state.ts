@@ -60,6 +60,8 @@ export class ModelState {
   /** Calls on a state wait for each other, also for one that begins again; `undefined` while there is none. */
   #turn: Promise<unknown> | undefined;
   #disposed = false;
+  /** Why it never came to be, if it did not. */
+  #failure: unknown;
   /** Clones of it that are being made. None rejects. */
   readonly #copies = new Set<Promise<void>>();
 
@@ -287,9 +289,6 @@ export class ModelState {
       }, signal);
     });
   }
-
-  /** Why it never came to be, if it did not. */
-  #failure: unknown;
 
   #useAlone<T>(run: (model: DeviceModel, sequence: Sequence) => Promise<T>, signal?: AbortSignal): Promise<T> {
     return ModelState.#inTurn([this], async () => {

@@ -2,7 +2,6 @@
  * The ids of one text that is made with drafts: each run of the model brings those that it confirms, and one more. State goes back to where
  * it was by copying, and reads again what was right.
  */
-
 import type { DeviceModel } from "../device/device-model.ts";
 import type { Recovery, RenewableModel } from "../device/renewable-model.ts";
 import type { QueuedIds } from "../forward/choose.ts";
@@ -58,9 +57,9 @@ export class DraftedIds implements IdSource {
     // The model itself chooses one more than is drafted.
     const most = Math.min(drafter.tokens, maxTokens - this.#text.taken - 1);
     const draft = most > 0 ? await drafter.propose(ids, most) : [];
-    const all = Uint32Array.from({ length: ids.length + draft.length }, (_, i) =>
-      Number(i < ids.length ? ids[i] : draft[i - ids.length]),
-    );
+    const all = new Uint32Array(ids.length + draft.length);
+    all.set(ids);
+    all.set(draft, ids.length);
     const last = ids.length - 1;
     const samplings = Array.from({ length: draft.length + 1 }, (_, i) =>
       sampling.of({ ids: all.subarray(0, ids.length + i), promptLength: prompt.length }),
