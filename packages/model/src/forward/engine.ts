@@ -13,8 +13,9 @@ import { Group, type GroupIds, type GroupStepOptions } from "./group.ts";
 import { promptCapacities } from "./prompt-capacities.ts";
 import { Recordings } from "./recordings.ts";
 import { Residence } from "./residence.ts";
+import type { SamplingTensors } from "./samplers.ts";
 import type { SampledSequence, Sequence, SequenceSampling } from "./sequence.ts";
-import { copyAll, type SamplingTensors, Slots } from "./slots.ts";
+import { copyAll, Slots } from "./slots.ts";
 import { createSequenceState, stateTensors } from "./state.ts";
 import { Verifier } from "./verifier.ts";
 
@@ -530,9 +531,9 @@ export class Engine {
 
   /** What chooses of the logits of a head. */
   #verifier({ capacity }: Forward, { logits }: Head): Promise<Verifier> {
-    const { device, config } = this.#inputs;
+    const { device } = this.#inputs;
     const name = `drafts for a run of ${capacity} tokens`;
-    return this.#recordings.record(name, (pool) => new Verifier({ device, pool, config, logits }));
+    return this.#recordings.record(name, (pool) => new Verifier({ device, pool, logits }));
   }
 
   /** The logits of every token: only those who ask for them pay for their memory. */

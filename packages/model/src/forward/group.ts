@@ -4,7 +4,8 @@
 import type { SampleKind } from "@blackmamba/kernels";
 import type { Device, PreparedProgram, Tensor, TensorPool } from "@blackmamba/tensor";
 import { chosenIds, type Look, lookAt } from "./choose.ts";
-import type { SamplingTensors, Slots } from "./slots.ts";
+import type { SamplingTensors } from "./samplers.ts";
+import type { Slots } from "./slots.ts";
 
 /** How a step of a group is done. */
 export interface GroupStepOptions {

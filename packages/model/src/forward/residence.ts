@@ -5,8 +5,9 @@
 import { type Device, rows, type Tensor } from "@blackmamba/tensor";
 import type { ModelConfig } from "../config/config.ts";
 import type { Recordings } from "./recordings.ts";
+import type { SamplingTensors } from "./samplers.ts";
 import { isSampled, type SampledSequence, type Sequence } from "./sequence.ts";
-import { copyAll, copySampling, type SamplingTensors, type Slots } from "./slots.ts";
+import { copyAll, copySampling, type Slots } from "./slots.ts";
 import { createSequenceState, type SequenceState, stateTensors } from "./state.ts";
 
 /** Whose state is resident, and where the others' are. Calls must not overlap. */

@@ -3,7 +3,7 @@
  */
 import type { SampleKind } from "@blackmamba/kernels";
 import type { TensorPool } from "@blackmamba/tensor";
-import type { SamplingTensors } from "./slots.ts";
+import type { SamplingTensors } from "./samplers.ts";
 import type { SequenceState } from "./state.ts";
 
 /** A sequence in progress. */

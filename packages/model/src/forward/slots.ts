@@ -3,68 +3,37 @@
  * the samplers that choose each one's next id and feed it back, without the host. Which sequence is in which place is for
  * others to know.
  */
-import {
-  createAdjustments,
-  createSampleScratch,
-  createSampleState,
-  recordSample,
-  type SampleAdjustments,
-  type SampleKind,
-  type SampleScratch,
-  type SampleState,
-} from "@blackmamba/kernels";
-import { type Device, type PreparedProgram, Program, rows, type Tensor } from "@blackmamba/tensor";
+import type { SampleAdjustments, SampleKind } from "@blackmamba/kernels";
+import { type Device, type PreparedProgram, rows, type Tensor } from "@blackmamba/tensor";
 import { createForward, type Forward, type ForwardInputs } from "./forward.ts";
+import { Samplers, type SamplingTensors } from "./samplers.ts";
 import { stateTensors } from "./state.ts";
 
 /** Most steps in one run: the ids of so many are kept on the device until the host reads them. */
 export const MAX_RUN_STEPS = 64;
-
-/** What a sequence that is generated has besides its state, and what a slot has of it. */
-export interface SamplingTensors extends SampleState {
-  /** u32 [slots]: the id that was chosen last, which the next step reads */
-  readonly next: Tensor;
-  /** What is known of each id of the vocabulary; only where a sampler wants it. */
-  readonly adjustments: SampleAdjustments | undefined;
-}
 
 /** So many slots, and what runs over them. */
 export class Slots {
   readonly capacity: number;
   /** A token for each slot. */
   readonly forward: Forward;
-  /** u32 [capacity, MAX_RUN_STEPS]: the last ids of each slot, that of a step at step mod MAX_RUN_STEPS */
-  readonly chosen: Tensor;
   readonly #inputs: ForwardInputs;
-  #sampling: SamplingTensors;
-  readonly #scratch: SampleScratch;
-  readonly #samplers = new Map<string, Promise<PreparedProgram>>();
+  readonly #samplers: Samplers;
 
   /** Records the forward pass; `inputs.state` has as many slots. */
   constructor(inputs: ForwardInputs, capacity: number) {
-    const { pool, config } = inputs;
+    const { device, pool } = inputs;
     this.capacity = capacity;
     this.forward = createForward(inputs, capacity, "each");
-    this.#sampling = { ...createSampleState(pool, capacity), next: this.forward.ids, adjustments: undefined };
-    this.chosen = pool.createTensor("u32", [capacity, MAX_RUN_STEPS], "chosen ids");
     this.#inputs = inputs;
-    this.#scratch = createSampleScratch(pool, capacity, config.vocab);
+    // The id that was chosen last is what the next step reads.
+    const { ids, last } = this.forward;
+    this.#samplers = new Samplers({ device, pool, logits: last.logits, next: ids, kept: MAX_RUN_STEPS });
   }
 
-  /** Programs that choose an id from the logits there are. */
-  async sampler(kind: SampleKind): Promise<PreparedProgram> {
-    const name = JSON.stringify(kind);
-    let sampler = this.#samplers.get(name);
-    if (!sampler) {
-      const program = new Program("sample");
-      const { adjustments, next, ...state } = this.#samplingFor(kind);
-      const operands = { logits: this.forward.last.logits, state, scratch: this.#scratch, chosen: this.chosen };
-      recordSample(program, { ...operands, next, adjustments }, kind);
-      sampler = this.#inputs.device.prepare(program).then((prepared) => this.#inputs.pool.keep(prepared));
-      this.#samplers.set(name, sampler);
-      sampler.catch(() => this.#samplers.delete(name));
-    }
-    return sampler;
+  /** A program that chooses an id for each slot from the logits there are. */
+  sampler(kind: SampleKind): Promise<PreparedProgram> {
+    return this.#samplers.program(kind);
   }
 
   /** Gives a slot what a sequence has come to: its state, and how its ids are chosen. */
@@ -75,8 +44,8 @@ export class Slots {
 
   /** Gives a slot how a sequence's ids are chosen. */
   enterSampling(index: number, sampling: SamplingTensors): void {
-    this.#samplingFor({ adjust: sampling.adjustments !== undefined });
-    copySampling(this.#inputs.device, sampling, this.slotSampling(index));
+    const own = this.#samplers.samplingFor({ adjust: sampling.adjustments !== undefined });
+    copySampling(this.#inputs.device, sampling, slotOfSampling(own, index));
   }
 
   /** The states in a slot alone, as views. */
@@ -86,14 +55,7 @@ export class Slots {
 
   /** How the ids of the sequence in a slot are chosen, as views. */
   slotSampling(index: number): SamplingTensors {
-    const { settings, steps, next, adjustments } = this.#sampling;
-    const part = (tensor: Tensor) => slotOf(tensor, index);
-    return {
-      settings: part(settings),
-      steps: part(steps),
-      next: part(next),
-      adjustments: adjustments && { marks: part(adjustments.marks), bias: part(adjustments.bias) },
-    };
+    return slotOfSampling(this.#samplers.samplingFor({ adjust: false }), index);
   }
 
   /**
@@ -102,16 +64,7 @@ export class Slots {
    * @returns [count × MAX_RUN_STEPS]
    */
   readChosen(count: number): Promise<Uint32Array> {
-    return this.#inputs.device.readU32(this.chosen, count);
-  }
-
-  /** What samplers of a kind work on: the first that adjusts logits has what it needs for that made. */
-  #samplingFor({ adjust }: Pick<SampleKind, "adjust">): SamplingTensors {
-    if (adjust && !this.#sampling.adjustments) {
-      const { pool, config } = this.#inputs;
-      this.#sampling = { ...this.#sampling, adjustments: createAdjustments(pool, this.capacity, config.vocab) };
-    }
-    return this.#sampling;
+    return this.#inputs.device.readU32(this.#samplers.chosen, count);
   }
 }
 
@@ -130,6 +83,17 @@ export function copySampling(device: Device, from: SamplingTensors, to: Sampling
 /** Copies tensors over others of the same sizes. */
 export function copyAll(device: Device, from: readonly Tensor[], to: readonly Tensor[]): void {
   device.copyAll(from.map((tensor, index) => [tensor, to[index] as Tensor]));
+}
+
+/** One slot of what ids are chosen by, as views. */
+function slotOfSampling({ settings, steps, next, adjustments }: SamplingTensors, index: number): SamplingTensors {
+  const part = (tensor: Tensor) => slotOf(tensor, index);
+  return {
+    settings: part(settings),
+    steps: part(steps),
+    next: part(next),
+    adjustments: adjustments && { marks: part(adjustments.marks), bias: part(adjustments.bias) },
+  };
 }
 
 /** One slot of a tensor, as a view. */
