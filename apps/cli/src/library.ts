@@ -50,9 +50,6 @@ export interface State {
   readonly position: number;
   readonly byteLength: number;
   advance(ids: ArrayLike<number>): Promise<unknown>;
-  /** Of a state that has consumed something. */
-  logits(): Promise<unknown>;
-  /** The copy is made in its turn: it fails where this one is disposed before. */
   clone(): State;
   save(): Promise<Uint8Array>;
   dispose(): Promise<void>;

@@ -72,7 +72,7 @@ export const CHAT_COMMANDS: readonly ChatCommand[] = [
         return undefined;
       }
       if (/\s/.test(name)) throw new ChatError(`fork: expected a name of one word, found ${JSON.stringify(name)}`);
-      await session.fork(name);
+      session.fork(name);
       note(`${name} is kept here, at ${placeOf(session)}; /switch ${name} goes there`);
       return undefined;
     },

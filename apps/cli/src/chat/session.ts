@@ -36,8 +36,6 @@ export interface Answer extends TextTimes {
 /** A place in a text. */
 interface Place extends Said {
   readonly state: State;
-  /** Ids that the state has consumed. A copy does not know that itself before it is made. */
-  readonly consumed: number;
   /** Ids of the text that the state has yet to consume: they go before the next prompt. */
   readonly pending: readonly number[];
 }
@@ -168,15 +166,12 @@ export class ChatSession {
   }
 
   /** Keeps a copy of this place under a name; the session stays where it is. */
-  async fork(name: string): Promise<void> {
+  fork(name: string): void {
     if (this.#branches.has(name)) {
       throw new ChatError(`fork ${name}: expected a name that is free, found a text of this name; choose another`);
     }
     const { here } = this.#branch;
-    const state = this.#stateAt(here);
-    // Then the copy is there, and what it is of may be disposed.
-    if (here.consumed > 0) await state.logits();
-    this.#branches.set(name, { here: { ...here, state }, undo: [] });
+    this.#branches.set(name, { here: { ...here, state: this.#stateAt(here) }, undo: [] });
   }
 
   /** Goes to the text of this name. The one before keeps its own. */
@@ -203,7 +198,7 @@ export class ChatSession {
   async load(bytes: Uint8Array): Promise<void> {
     const { text, turns, state } = decodeChat(bytes);
     const loaded = await this.#model.loadState(state);
-    await this.#goTo({ state: loaded, consumed: loaded.position, pending: [], text, turns });
+    await this.#goTo({ state: loaded, pending: [], text, turns });
   }
 
   /** Frees all states. */
@@ -221,12 +216,12 @@ export class ChatSession {
   }
 
   #nothingSaid(): Place {
-    return { state: this.#model.createState(), consumed: 0, pending: [], text: "", turns: [] };
+    return { state: this.#model.createState(), pending: [], text: "", turns: [] };
   }
 
   /** A state of its own for a place, or for the beginning. */
   #stateAt(place: Place | undefined): State {
-    return place && place.consumed > 0 ? place.state.clone() : this.#model.createState();
+    return place && place.state.position > 0 ? place.state.clone() : this.#model.createState();
   }
 
   #encode(text: string, isStart: boolean): number[] {
@@ -314,17 +309,16 @@ export class ChatSession {
     state: State,
     ids: readonly number[],
     { tokens }: Told,
-  ): Promise<Pick<Place, "state" | "consumed" | "pending">> {
-    const start = from?.consumed ?? 0;
+  ): Promise<Pick<Place, "state" | "pending">> {
+    const start = from?.state.position ?? 0;
     const shown = this.#model.tokenizer ? shownIds(tokens, this.#model.tokenizer) : [];
     const all = [...ids, ...shown];
     const firstChange = tokens.findIndex(({ id }, index) => shown[index] !== id);
     const exact = ids.length + (firstChange < 0 ? tokens.length : firstChange);
-    const consumed = state.position;
-    if (consumed >= start && consumed - start <= exact)
-      return { state, consumed, pending: all.slice(consumed - start) };
+    const consumed = state.position - start;
+    if (consumed >= 0 && consumed <= exact) return { state, pending: all.slice(consumed) };
     await state.dispose();
-    return { state: this.#stateAt(from), consumed: start, pending: all };
+    return { state: this.#stateAt(from), pending: all };
   }
 
   async #goTo(place: Place, input?: string): Promise<void> {
@@ -345,7 +339,7 @@ export class ChatSession {
       await state.dispose();
       throw error;
     }
-    this.#branch.here = { ...here, state, consumed: here.consumed + here.pending.length, pending: [] };
+    this.#branch.here = { ...here, state, pending: [] };
     await here.state.dispose();
   }
 }
@@ -357,6 +351,6 @@ interface Told {
   readonly stopReason: Answer["stopReason"];
 }
 
-function tokensOf({ consumed, pending }: Place): number {
-  return consumed + pending.length;
+function tokensOf({ state, pending }: Place): number {
+  return state.position + pending.length;
 }

@@ -72,7 +72,7 @@ describe.each(inject("devices"))("on %s", (device) => {
     const { result } = await answer(session, " Then a cat");
     expect(result?.readTokens).toBe(encode(" Then a cat").length);
     await expectRead(session, third);
-    await session.fork("kept");
+    session.fork("kept");
     await session.undo();
     await expectRead(session, first);
     session.switchTo("kept");

@@ -33,15 +33,12 @@ interface Shared {
 class FakeState implements State {
   readonly byteLength = 1000;
   readonly #shared: Shared;
-  /** What it is a copy of, until it is used: as the real one, it is made only then, and does not know before where it is. */
-  #source: FakeState | undefined;
   #ids: number[];
   #isHeld = false;
 
-  constructor(shared: Shared, ids: readonly number[] = [], source?: FakeState) {
+  constructor(shared: Shared, ids: readonly number[] = []) {
     this.#shared = shared;
     this.#ids = [...ids];
-    this.#source = source;
     shared.live.add(this);
   }
 
@@ -50,24 +47,19 @@ class FakeState implements State {
   }
 
   async advance(ids: ArrayLike<number>): Promise<void> {
-    this.#use();
+    this.#assertUsable();
     if (ids.length === 0) throw new Error("nothing to advance by");
     this.#shared.costs.push(ids.length);
     this.#ids.push(...Array.from(ids));
   }
 
-  async logits(): Promise<void> {
-    this.#use();
-    if (this.#ids.length === 0) throw new Error("nothing was read");
-  }
-
   clone(): FakeState {
     this.#assertUsable();
-    return new FakeState(this.#shared, [], this);
+    return new FakeState(this.#shared, this.#ids);
   }
 
   async save(): Promise<Uint8Array> {
-    this.#use();
+    this.#assertUsable();
     return Uint8Array.from([0xfa, ...this.#ids]);
   }
 
@@ -77,7 +69,7 @@ class FakeState implements State {
 
   /** Nobody else can use it until it is released. */
   hold(): number[] {
-    this.#use();
+    this.#assertUsable();
     this.#isHeld = true;
     return [...this.#ids];
   }
@@ -86,14 +78,6 @@ class FakeState implements State {
   release(ids: readonly number[]): void {
     this.#isHeld = false;
     this.#ids = [...ids];
-  }
-
-  #use(): void {
-    this.#assertUsable();
-    if (!this.#source) return;
-    this.#source.#use();
-    this.#ids = [...this.#source.#ids];
-    this.#source = undefined;
   }
 
   #assertUsable(): void {

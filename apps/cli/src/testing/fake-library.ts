@@ -90,7 +90,6 @@ export function fakeLibrary(options: FakeLibraryOptions = {}): FakeLibrary {
       },
       byteLength: 1000,
       advance: async () => undefined,
-      logits: async () => undefined,
       clone: () => stateAt(state.position),
       save: async () => new TextEncoder().encode(String(state.position)),
       dispose: async () => {},
