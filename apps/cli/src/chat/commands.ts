@@ -1,7 +1,7 @@
 /** What a line that begins with `/` does: the table of commands. Knows no terminal. */
 import { readFile } from "node:fs/promises";
-import { createFileSink } from "@blackmamba/checkpoint/node";
 import { ChatError } from "../errors.ts";
+import { writeResultFile } from "../output/result-file.ts";
 import { formatTable } from "../output/table.ts";
 import { formatRate } from "../output/text-times.ts";
 import { formatBytes, formatCount, formatNumberOf } from "../output/units.ts";
@@ -93,14 +93,7 @@ export const CHAT_COMMANDS: readonly ChatCommand[] = [
     help: "write the text and the model's state to a file",
     run: async ({ session, note }, path) => {
       const bytes = await session.save();
-      const sink = await createFileSink(path);
-      try {
-        await sink.write(bytes);
-        await sink.close();
-      } catch (error) {
-        await sink.abort().catch(() => {});
-        throw error;
-      }
+      await writeResultFile(path, bytes);
       note(`${path}: ${formatBytes(bytes.byteLength)} written`);
       return undefined;
     },

@@ -1,6 +1,8 @@
 /** A file that an option names for what comes of a command: written at the end, all or nothing. */
-import { access, constants, rename, rm, stat, writeFile } from "node:fs/promises";
+import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { writeAll } from "@blackmamba/checkpoint";
+import { createFileSink } from "@blackmamba/checkpoint/node";
 import { OutputError } from "../errors.ts";
 
 /**
@@ -23,12 +25,9 @@ export async function checkResultFile(path: string, mayReplace: boolean): Promis
 
 /** Writes it, in place of one that is there. */
 export async function writeResultFile(path: string, contents: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
   try {
-    await writeFile(temporary, contents);
-    await rename(temporary, path);
+    await writeAll(await createFileSink(path), typeof contents === "string" ? Buffer.from(contents) : contents);
   } catch (cause) {
-    await rm(temporary, { force: true });
     throw new OutputError(path, `expected to write the file, but could not (${(cause as Error).message})`, { cause });
   }
 }
