@@ -36,8 +36,7 @@ export async function* generateBatchTokens(
 ): AsyncGenerator<BatchToken, readonly GenerateResult[], undefined> {
   checkCount("batchSize", batchSize);
   checkCount("n", n);
-  // What is given here is not an option of a batch, whatever its type says.
-  const settings = checkOptions(model, { ...options, state: undefined } as GenerateOptions);
+  const settings = checkOptions(model, options);
   // Samples of a prompt begin at the same state.
   const ownCache =
     n > 1 && !options.cache

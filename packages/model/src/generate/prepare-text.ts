@@ -70,7 +70,7 @@ export async function prepareText(
  *
  * @param isContinued - it goes on from something: it may be empty, and does not begin a text
  */
-export function promptIds(
+function promptIds(
   { tokenizer, vocab }: PreparedModel,
   prompt: string | ArrayLike<number>,
   isContinued: boolean,

@@ -2,7 +2,7 @@
  * Requests that no client should send, made from a seed: what is written to a connection, piece by piece, and how the client ends it.
  * None of them is right in a way that could be answered with a text. For tests only.
  */
-import { createRandom, type Random } from "./random.ts";
+import { Random } from "@blackmamba/testing/fuzz";
 
 export interface Abuse {
   readonly kind: string;
@@ -25,7 +25,7 @@ type Make = (random: Random, target: AbuseTarget) => Omit<Abuse, "kind">;
 
 /** The n-th request of a seed. */
 export function makeAbuse(seed: number, index: number, target: AbuseTarget): Abuse {
-  const random = createRandom(seed + Math.imul(index, 0x9e3779b1));
+  const random = new Random(seed + Math.imul(index, 0x9e3779b1));
   const kinds = Object.entries(KINDS);
   // Slow ones take a second or two, the others a moment.
   const kind = index % 40 === 0 ? ("slow" as const) : (kinds[index % kinds.length] as [string, Make])[0];
@@ -112,21 +112,21 @@ const KINDS: Readonly<Record<string, Make>> = {
     const good = JSON.stringify(random.chance(0.5) ? GOOD : GOOD_CHAT);
     for (;;) {
       const at = random.below(good.length);
-      const inserted = random.from(["", "{", "]", '"', ",", "\\u12", "NaN", "\u0000", "'", "\\"]);
+      const inserted = random.pick(["", "{", "]", '"', ",", "\\u12", "NaN", "\u0000", "'", "\\"]);
       const broken = good.slice(0, at) + inserted + (random.chance(0.5) ? "" : good.slice(at + random.below(3)));
-      if (!isJson(broken)) return request(target, broken, { path: random.from(PATHS) });
+      if (!isJson(broken)) return request(target, broken, { path: random.pick(PATHS) });
     }
   },
   "no object": (random, target) =>
-    request(target, random.from(["", "null", "1", '"text"', "[]", "[[[]]]", "true", " ", "\n\n", "1e999"])),
+    request(target, random.pick(["", "null", "1", '"text"', "[]", "[[[]]]", "true", " ", "\n\n", "1e999"])),
   "wrong types": (random, target) => {
-    const name = random.from([...NUMBERS, ...OBJECTS, "stream", "echo", "prompt", "model"]);
+    const name = random.pick([...NUMBERS, ...OBJECTS, "stream", "echo", "prompt", "model"]);
     const isTaken = name === "prompt" ? ["", "wrong", ["", ""]] : name === "logit_bias" ? [{}] : [];
     const wrong = WRONG.filter((value) => !isTaken.some((each) => JSON.stringify(each) === JSON.stringify(value)));
-    return request(target, JSON.stringify({ ...GOOD, [name]: random.from(wrong) }));
+    return request(target, JSON.stringify({ ...GOOD, [name]: random.pick(wrong) }));
   },
   "out of range": (random, target) => {
-    const [name, value] = random.from([
+    const [name, value] = random.pick([
       ...[
         ["max_tokens", "1e999"],
         ["max_tokens", "-1"],
@@ -156,20 +156,20 @@ const KINDS: Readonly<Record<string, Make>> = {
   },
   "bad ids": (random, { vocab, ...rest }) => {
     const ids = [vocab, -1, 0.5, 2 ** 53, "5", null, [], 1e300];
-    const bad = random.from(ids);
-    const prompt = random.from([[bad, 1], [1, bad], [[1], [bad]], [[1], bad], [["1", bad]]]);
+    const bad = random.pick(ids);
+    const prompt = random.pick([[bad, 1], [1, bad], [[1], [bad]], [[1], bad], [["1", bad]]]);
     // A text beside ids is a prompt too, and [] among ids is one that is empty: neither can be read as one of the others.
     const isRight = Array.isArray(prompt) && prompt.every((each) => typeof each === "string");
     return request({ vocab, ...rest }, JSON.stringify({ prompt: isRight ? [bad, -1] : prompt, stop_token_ids: [-1] }));
   },
   "bad chats": (random, target) => {
-    const content = random.from(["Hi", 5, null, [], [{}], [{ type: "image_url" }], [{ type: "text", text: 5 }], {}]);
-    const role = random.from(["robot", "__proto__", "constructor", "", 5, null, {}, "tool", "USER"]);
-    const messages = random.from<unknown>([[{ role, content }], [[]], [null], "Hi", {}, [], [{ role: "user" }]]);
+    const content = random.pick(["Hi", 5, null, [], [{}], [{ type: "image_url" }], [{ type: "text", text: 5 }], {}]);
+    const role = random.pick(["robot", "__proto__", "constructor", "", 5, null, {}, "tool", "USER"]);
+    const messages = random.pick<unknown>([[{ role, content }], [[]], [null], "Hi", {}, [], [{ role: "user" }]]);
     return request(target, JSON.stringify({ messages }), { path: "/v1/chat/completions" });
   },
   "unknown parameters": (random, target) => {
-    const name = random.from([
+    const name = random.pick([
       "__proto__",
       "constructor",
       "toString",
@@ -179,28 +179,28 @@ const KINDS: Readonly<Record<string, Make>> = {
       "",
       "\u0000",
     ]);
-    const path = random.from(PATHS);
+    const path = random.pick(PATHS);
     const good = JSON.stringify(path === PATHS[0] ? GOOD : GOOD_CHAT);
-    const value = random.from(['{"polluted":true}', "1", '"a"', "[]"]);
+    const value = random.pick(['{"polluted":true}', "1", '"a"', "[]"]);
     return request(target, `{${JSON.stringify(name)}:${value},${good.slice(1)}`, { path });
   },
   "prototype keys": (random, target) => {
-    const key = random.from(["__proto__", "constructor", "prototype", "valueOf"]);
+    const key = random.pick(["__proto__", "constructor", "prototype", "valueOf"]);
     return request(target, `{"prompt":"a","logit_bias":{"${key}":{"polluted":true}}}`);
   },
   "deep nesting": (random, target) => {
     const depth = 1 + random.below(target.bodyLimit / 12);
-    const [open, close] = random.from([
+    const [open, close] = random.pick([
       ["[", "]"],
       ['{"a":', "}"],
     ] as const);
     const deep = `${open.repeat(depth)}${random.chance(0.5) ? `1${close.repeat(depth)}` : ""}`;
-    const wrapped = random.from([deep, `{"prompt":[${deep}]}`, `{"prompt":"a","logit_bias":${deep}}`, `{"x":${deep}}`]);
+    const wrapped = random.pick([deep, `{"prompt":[${deep}]}`, `{"prompt":"a","logit_bias":${deep}}`, `{"x":${deep}}`]);
     return request(target, wrapped);
   },
   "no UTF-8": (random, target) => {
     const good = text(JSON.stringify(GOOD));
-    good[random.below(good.length)] = random.from([0xff, 0xfe, 0xc0, 0x80, 0xf8]);
+    good[random.below(good.length)] = random.pick([0xff, 0xfe, 0xc0, 0x80, 0xf8]);
     return request(target, good);
   },
   "too large": (random, target) => {
@@ -208,7 +208,7 @@ const KINDS: Readonly<Record<string, Make>> = {
     return request(target, body);
   },
   "said to be too large": (random, target) => {
-    const length = random.from(["999999999999", "18446744073709551617", "65537", "-1", "0x10", "1e9"]);
+    const length = random.pick(["999999999999", "18446744073709551617", "65537", "-1", "0x10", "1e9"]);
     return wait(head(target, { headers: { "Content-Length": length } }), "{");
   },
   "too large in chunks": (random, target) => {
@@ -217,7 +217,7 @@ const KINDS: Readonly<Record<string, Make>> = {
     return wait(head(target, { headers: { "Transfer-Encoding": "chunked" } }), chunks, "1\r\na\r\n0\r\n\r\n");
   },
   "chunks that are none": (random, target) => {
-    const chunks = random.from([
+    const chunks = random.pick([
       "zz\r\n\r\n",
       "-5\r\nabcde\r\n",
       "FFFFFFFFFFFFFFFFF\r\n",
@@ -232,11 +232,11 @@ const KINDS: Readonly<Record<string, Make>> = {
     const whole = head(target, { headers: { "Content-Length": String(body.length) } }) + body;
     return {
       pieces: [text(whole.slice(0, random.below(whole.length)))],
-      end: random.from(["close", "break"] as const),
+      end: random.pick(["close", "break"] as const),
     };
   },
   "half closed": (random, target) => ({
-    ...request(target, random.from(['{"prompt":5}', "{", "{}"])),
+    ...request(target, random.pick(['{"prompt":5}', "{", "{}"])),
     end: "close",
   }),
   "given up": (random, target) => ({
@@ -248,16 +248,16 @@ const KINDS: Readonly<Record<string, Make>> = {
     end: "break",
   }),
   "other addresses": (random, target) => {
-    const path = random.from([
+    const path = random.pick([
       ...["/", "/v1", "/v1/", "/v2/completions", "/v1/completions/", "//v1/completions", "/v1/../etc/passwd", "/%00"],
       ...["/%", "/%zz", "/v1/models/%E0%A4%A", "/v1/models/other", "/v1/models/", `/${"a".repeat(4000)}`, "/.env"],
       ...["/v1/completions%20", "/\\", "*", "http://", "/v1/completions?a=%", "/__proto__", "/constructor", "/é"],
     ]);
     // With a query, the address is right and its body is not.
-    return request(target, "{}", { path, method: random.from(["GET", "POST", "DELETE", "HEAD"]) });
+    return request(target, "{}", { path, method: random.pick(["GET", "POST", "DELETE", "HEAD"]) });
   },
   "other methods": (random, target) => {
-    const method = random.from([
+    const method = random.pick([
       "GET",
       "PUT",
       "DELETE",
@@ -271,10 +271,10 @@ const KINDS: Readonly<Record<string, Make>> = {
       "P\u0000",
       "",
     ]);
-    return request(target, "{}", { method, path: random.from(PATHS) });
+    return request(target, "{}", { method, path: random.pick(PATHS) });
   },
   "other types": (random, target) => {
-    const type = random.from([
+    const type = random.pick([
       "text/plain",
       "multipart/form-data; boundary=x",
       "application/json-patch+json",
@@ -284,11 +284,11 @@ const KINDS: Readonly<Record<string, Make>> = {
     ]);
     const headers = random.chance(0.7)
       ? { "Content-Type": type }
-      : { "Content-Encoding": random.from(["gzip", "br", "x"]) };
+      : { "Content-Encoding": random.pick(["gzip", "br", "x"]) };
     return request(target, JSON.stringify(GOOD), { headers: headers as Readonly<Record<string, string>> });
   },
   "other keys": (random, target) => {
-    const value = random.from([
+    const value = random.pick([
       "",
       "Bearer",
       "Bearer ",
@@ -301,7 +301,7 @@ const KINDS: Readonly<Record<string, Make>> = {
   },
   "odd headers": (random, target) => {
     const lines = head(target, { headers: { "Content-Length": "2" } }).slice(0, -2);
-    const odd = random.from([
+    const odd = random.pick([
       ...[`X: ${"x".repeat(17_000)}`, "no colon", ": no name", "Bad Name: x", "X: a\u0000b", " folded: x"],
       ...["Content-Length: 5", "Transfer-Encoding: chunked", "Expect: the-unexpected", "Transfer-Encoding: gzip"],
       ...[Array.from({ length: 3000 }, (_, at) => `X${at}: x`).join("\r\n")],
@@ -309,11 +309,11 @@ const KINDS: Readonly<Record<string, Make>> = {
     return wait(`${lines}${odd}\r\n\r\n{}`);
   },
   "odd hosts": (random, target) => {
-    const host = random.from(["", "a b", "a/b", "[::1", "http://a", "@", "a:99999999", "\u00e9"]);
+    const host = random.pick(["", "a b", "a/b", "[::1", "http://a", "@", "a:99999999", "\u00e9"]);
     return request(target, "{}", { headers: { Host: host } });
   },
   "no HTTP": (random) => {
-    const pieces = random.from<Uint8Array | string>([
+    const pieces = random.pick<Uint8Array | string>([
       ...[randomBytes(random, 1 + random.below(2000)), "\r\n\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"],
       ...[
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
@@ -322,6 +322,6 @@ const KINDS: Readonly<Record<string, Make>> = {
       ],
       ...["SSH-2.0-OpenSSH_9.0\r\n", "G".repeat(70_000), "GET /health\r\n\r\n"],
     ]);
-    return { ...wait(pieces), end: random.from(["wait", "close"] as const) };
+    return { ...wait(pieces), end: random.pick(["wait", "close"] as const) };
   },
 };
