@@ -21,35 +21,36 @@ export class Metrics {
 
   constructor() {
     const registers = [this.registry];
-    const labelNames = ["route", "status"] as const;
     this.#requests = new Counter({
-      ...{
-        name: "blackmamba_http_requests_total",
-        help: "Requests that were answered, or given up",
-        labelNames,
-        registers,
-      },
+      name: "blackmamba_http_requests_total",
+      help: "Requests that were answered, or given up",
+      labelNames: ["route", "status"] as const,
+      registers,
     });
     this.#requestSeconds = new Histogram({
-      ...{ name: "blackmamba_http_request_duration_seconds", help: "From a request to the end of its answer" },
-      ...{ labelNames: ["route"] as const, buckets: REQUEST_SECONDS, registers },
+      name: "blackmamba_http_request_duration_seconds",
+      help: "From a request to the end of its answer",
+      labelNames: ["route"] as const,
+      buckets: REQUEST_SECONDS,
+      registers,
     });
-    this.#promptTokens = new Counter({
-      ...{ name: "blackmamba_prompt_tokens_total", help: "Tokens of prompts", registers },
-    });
+    this.#promptTokens = new Counter({ name: "blackmamba_prompt_tokens_total", help: "Tokens of prompts", registers });
     this.#generatedTokens = new Counter({
-      ...{ name: "blackmamba_generated_tokens_total", help: "Tokens of answers", registers },
+      name: "blackmamba_generated_tokens_total",
+      help: "Tokens of answers",
+      registers,
     });
     this.#firstTokenSeconds = new Histogram({
-      ...{
-        name: "blackmamba_time_to_first_token_seconds",
-        help: "From a request to the first token of each of its texts",
-      },
-      ...{ buckets: REQUEST_SECONDS, registers },
+      name: "blackmamba_time_to_first_token_seconds",
+      help: "From a request to the first token of each of its texts",
+      buckets: REQUEST_SECONDS,
+      registers,
     });
     this.#tokenSeconds = new Histogram({
-      ...{ name: "blackmamba_time_per_token_seconds", help: "From one token of a text to its next" },
-      ...{ buckets: TOKEN_SECONDS, registers },
+      name: "blackmamba_time_per_token_seconds",
+      help: "From one token of a text to its next",
+      buckets: TOKEN_SECONDS,
+      registers,
     });
   }
 
@@ -77,7 +78,9 @@ export class Metrics {
 
   #gauge(name: string, help: string, read: () => number): void {
     new Gauge({
-      ...{ name, help, registers: [this.registry] },
+      name,
+      help,
+      registers: [this.registry],
       collect() {
         this.set(read());
       },
